@@ -1,0 +1,5 @@
+//! Measures Cloakroom beside its rivals and its ceilings.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! The demo of Cloakroom: a small shop with sessions.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

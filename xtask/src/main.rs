@@ -1,0 +1,5 @@
+//! Developer commands of Cloakroom.
+
+#![forbid(unsafe_code)]
+
+fn main() {}
