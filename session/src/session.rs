@@ -1,0 +1,313 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use cloakroom_storage::{Storage, ttl};
+use http::{Extensions, HeaderMap};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    AsKey, Codec, SessionError, SessionId, Store,
+    emit::emit,
+    envelope::Value,
+    extractor::Origin,
+    request::RequestSession,
+    save,
+    state::{Emission, Life, State},
+    types::UNREGISTERED,
+};
+
+/// A visitor's session: a map from keys to values that outlives the request.
+///
+/// It is loaded once, then read and changed without I/O; the layer stores what was changed after the handler
+/// has returned, and sends the cookie. Clones share one session. With the feature `axum` it is an extractor:
+///
+/// ```
+/// use cloakroom_session::{Key, Session, SessionError};
+///
+/// const NAME: Key<String> = Key::new("name");
+///
+/// async fn sign_in(session: Session) -> Result<String, SessionError> {
+///     session.regenerate()?; // a new id for a new privilege
+///     session.set(NAME, &"Ada".to_owned())?;
+///     Ok("Welcome".to_owned())
+/// }
+///
+/// async fn greet(session: Session) -> Result<String, SessionError> {
+///     Ok(format!("Hello {}", session.get(NAME)?.unwrap_or_default()))
+/// }
+///
+/// async fn sign_out(session: Session) -> Result<(), SessionError> {
+///     session.destroy().await
+/// }
+/// ```
+///
+/// # When requests race
+///
+/// Requests that change the same session at the same time each keep their changes: they are replayed key by
+/// key onto the newer state, and where two set the same key, the later save wins. A session that was destroyed
+/// meanwhile stays destroyed: the slow request's changes are dropped and its response expires the cookie.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    origin: Origin,
+    state: Mutex<State>,
+    /// One save at a time.
+    saving: tokio::sync::Mutex<()>,
+}
+
+impl Session {
+    pub(crate) fn new(store: Store, origin: Origin, state: State) -> Self {
+        let saving = tokio::sync::Mutex::new(());
+        Self { inner: Arc::new(Inner { store, origin, state: Mutex::new(state), saving }) }
+    }
+
+    /// The session of the request that has these extensions, loaded now if it was not yet.
+    ///
+    /// `Ok(None)`: there is no layer around this service, or it skips this request.
+    ///
+    /// # Errors
+    /// Those of [`Store::load`].
+    pub async fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, SessionError> {
+        match extensions.get::<RequestSession>() {
+            Some(request) => request.session().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The value under `key`; `None` where there is none.
+    ///
+    /// ```
+    /// # use cloakroom_session::{Session, SessionError};
+    /// # fn example(session: &Session) -> Result<(), SessionError> {
+    /// let visits = session.get::<u64>("visits")?.unwrap_or(0);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SessionError::TypeMismatch`] if it was written as another type; [`SessionError::Decode`] if the bytes
+    /// do not decode, [`SessionError::CodecOff`] if their codec is not compiled in.
+    pub fn get<T: DeserializeOwned + 'static>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
+        let state = self.state();
+        let Some(value) = state.envelope.values.get(key.name()) else { return Ok(None) };
+        let expected = self.inner.store.types().of::<T>();
+        if value.type_name != expected {
+            let shown = |name: &std::borrow::Cow<'static, str>| match &**name {
+                UNREGISTERED => "a value of an unregistered type".into(),
+                _ => name.clone(),
+            };
+            return Err(SessionError::TypeMismatch {
+                expected: shown(&expected),
+                found: shown(&value.type_name),
+            });
+        }
+        Codec::decode(value.codec, &value.bytes).map(Some)
+    }
+
+    /// Stores `value` under `key`, replacing what is there.
+    ///
+    /// ```
+    /// # use cloakroom_session::{Session, SessionError};
+    /// # fn example(session: &Session) -> Result<(), SessionError> {
+    /// session.set("name", "Ada")?;
+    /// session.set("visits", &1_u64)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// After [`destroy`](Self::destroy) it changes nothing.
+    ///
+    /// # Errors
+    /// [`SessionError::Encode`] if the value's `Serialize` fails.
+    pub fn set<T: Serialize + ?Sized + 'static>(
+        &self,
+        key: impl AsKey<T>,
+        value: &T,
+    ) -> Result<(), SessionError> {
+        let codec = self.config().codec;
+        let value = Value {
+            type_name: self.inner.store.types().of::<T>(),
+            codec: codec.tag(),
+            bytes: codec.encode(value)?.into(),
+        };
+        self.state().set(key.name(), value);
+        Ok(())
+    }
+
+    /// Removes the value under `key`; whether there was one.
+    pub fn delete(&self, key: impl AsRef<str>) -> bool {
+        self.state().delete(key.as_ref())
+    }
+
+    /// The keys that have a value, in alphabetical order.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.state().envelope.values.keys().cloned().collect()
+    }
+
+    /// The session's id: the token that the client has, or will have with this response.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.state().id.clone()
+    }
+
+    /// Whether the session began, or got a new id, in this request.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.state().fresh
+    }
+
+    /// Gives the session a new id and keeps its data and deadline. Call it whenever somebody signs in or gains
+    /// rights: an id that an attacker knew or planted beforehand is then worthless.
+    ///
+    /// It takes effect with the save, after the handler or by [`save`](Self::save): the session is stored under
+    /// the new id first and removed from the old one then, so that a crash in between loses nothing. If either
+    /// fails, the session keeps its old id and data, and the save reports the error. If the session was
+    /// destroyed or moved by another request meanwhile, this one's new id is dropped and the client told
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`SessionError::EmptyId`] or [`SessionError::InvalidId`] from a custom generator.
+    pub fn regenerate(&self) -> Result<(), SessionError> {
+        let id = self.config().id_generator.next()?;
+        let mut state = self.state();
+        if state.life == Life::Live {
+            state.id = id;
+            state.fresh = true;
+            state.must_store = true;
+        }
+        Ok(())
+    }
+
+    /// Deletes the session now and begins an empty one with a new id, its own deadline and the configured idle
+    /// timeout, which is stored with the save.
+    ///
+    /// After [`destroy`](Self::destroy) in the same request it begins a new session.
+    ///
+    /// # Errors
+    /// [`SessionError::Storage`] if the deletion failed: data and id are as before. Those of
+    /// [`regenerate`](Self::regenerate).
+    pub async fn reset(&self) -> Result<(), SessionError> {
+        let _turn = self.inner.saving.lock().await;
+        let mut next = State::fresh(self.config())?;
+        next.must_store = true;
+        self.delete_stored().await?;
+        *self.state() = next;
+        Ok(())
+    }
+
+    /// Deletes the session now; the response expires the cookie. Nothing that this request sets, before or
+    /// after, is stored.
+    ///
+    /// # Errors
+    /// [`SessionError::Storage`] if the deletion failed: data and id are as before.
+    pub async fn destroy(&self) -> Result<(), SessionError> {
+        let _turn = self.inner.saving.lock().await;
+        self.delete_stored().await?;
+        self.state().destroyed();
+        Ok(())
+    }
+
+    async fn delete_stored(&self) -> Result<(), SessionError> {
+        let stored = self.state().stored.as_ref().map(|stored| stored.id.storage_key());
+        match stored {
+            Some(key) => Ok(self.storage().delete(&key).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores what was changed, now. Under the layer this happens by itself after the handler; call it where
+    /// the handler wants to answer a failure itself. With no changes it does nothing.
+    ///
+    /// # Errors
+    /// [`SessionError::Storage`], and [`SessionError::Contended`] after very many lost races; the changes are
+    /// kept and tried again by the next save.
+    pub async fn save(&self) -> Result<(), SessionError> {
+        let _turn = self.inner.saving.lock().await;
+        let Some(pending) = self.state().pending() else { return Ok(()) };
+        let revision = pending.revision;
+        let result = save::save(self.storage(), self.config(), pending).await;
+        let mut state = self.state();
+        match result {
+            Ok(saved) => {
+                state.saved(saved, revision, self.config());
+                Ok(())
+            }
+            Err(error) => {
+                state.rotation_failed();
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the cookie or header that the session's last save or [`destroy`](Self::destroy) calls for. Under
+    /// the layer this happens by itself; with [`Store::load`] call it after [`save`](Self::save).
+    pub fn emit(&self, headers: &mut HeaderMap) {
+        let mut state = self.state();
+        let emission = std::mem::replace(&mut state.emission, Emission::Nothing);
+        emit(emission, &state, &self.inner.origin, self.config(), headers);
+    }
+
+    /// Gives this session an idle timeout of its own, from the next save on; zero means the configured one.
+    /// Unlike in the specification it lasts longer than this request: it is stored with the session.
+    ///
+    /// A session with a timeout of its own may cost one round trip more to read, as the read that renews the
+    /// TTL knows only the configured one.
+    pub fn set_idle_timeout(&self, idle_timeout: Duration) {
+        let idle_ms = (!idle_timeout.is_zero()).then(|| ttl::to_millis(idle_timeout));
+        self.state().set_idle(idle_ms);
+    }
+
+    /// When the session began.
+    #[must_use]
+    pub fn created_at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.state().envelope.created_ms)
+    }
+
+    /// How long the session lives from now on if it is not used again.
+    #[must_use]
+    pub fn idle_remaining(&self) -> Duration {
+        Duration::from_millis(self.state().ends_ms.saturating_sub(self.config().clock.now_ms()))
+    }
+
+    /// How long the session lives from now on at most; `None`: there is no absolute timeout.
+    #[must_use]
+    pub fn absolute_remaining(&self) -> Option<Duration> {
+        let deadline_ms = self.state().envelope.deadline_ms?;
+        Some(Duration::from_millis(deadline_ms.saturating_sub(self.config().clock.now_ms())))
+    }
+
+    /// The store that the session belongs to.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    fn config(&self) -> &crate::SessionConfig {
+        self.inner.store.config()
+    }
+
+    fn storage(&self) -> &dyn Storage {
+        self.inner.store.storage()
+    }
+
+    /// Held for map operations only, never across an await. A panic elsewhere leaves the map whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Session")
+            .field("fresh", &state.fresh)
+            .field("values", &state.envelope.values.len())
+            .finish_non_exhaustive()
+    }
+}

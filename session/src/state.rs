@@ -1,0 +1,245 @@
+//! A loaded session: where it is stored, what it holds, what this request has changed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{
+    SavePolicy, SessionConfig, SessionError, SessionId,
+    changes::{Changes, Revision},
+    envelope::{Envelope, Value},
+};
+
+/// Storages and their servers round; within this much two TTLs are the same.
+const SAME_TTL: Duration = Duration::from_millis(10);
+
+pub(crate) struct State {
+    /// The id that the session has, or will have once it is saved.
+    pub(crate) id: SessionId,
+    pub(crate) fresh: bool,
+    /// What `fresh` goes back to when a new id cannot be stored.
+    fresh_when_stored: bool,
+    pub(crate) life: Life,
+    /// Where the session is stored; another id than `id` after `regenerate` and before the save.
+    pub(crate) stored: Option<Stored>,
+    /// The session with this request's changes.
+    pub(crate) envelope: Envelope,
+    pub(crate) changes: Changes,
+    /// Store it though nothing in it has changed.
+    pub(crate) must_store: bool,
+    pub(crate) ttl_drift: TtlDrift,
+    /// When the session ends if it is not used again, in milliseconds since the Unix epoch.
+    pub(crate) ends_ms: u64,
+    pub(crate) emission: Emission,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    Live,
+    /// Destroyed by this request.
+    Destroyed,
+    /// Destroyed elsewhere while this request ran.
+    Lost,
+}
+
+#[derive(Clone)]
+pub(crate) struct Stored {
+    pub(crate) id: SessionId,
+    /// What is stored, as far as this request knows.
+    pub(crate) bytes: Bytes,
+}
+
+/// How the stored TTL differs from what this session should have after the touch that loaded it, which knew
+/// only the configured idle timeout.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TtlDrift {
+    None,
+    TooLong,
+    TooShort,
+}
+
+/// What the response tells the client about its id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Emission {
+    Nothing,
+    Send(Duration),
+    Expire,
+}
+
+/// Everything that a save needs, taken at one moment.
+pub(crate) struct Pending {
+    pub(crate) id: SessionId,
+    pub(crate) stored: Option<Stored>,
+    pub(crate) envelope: Envelope,
+    pub(crate) changes: Changes,
+    pub(crate) ttl_drift: TtlDrift,
+    pub(crate) revision: Revision,
+}
+
+/// How a save ended.
+pub(crate) enum Saved {
+    /// The session is stored under `stored.id`, with this content and TTL.
+    Stored { stored: Stored, envelope: Envelope, ttl: Duration },
+    /// Only the TTL was put right; zero time has passed for the content.
+    Renewed { ttl: Duration },
+    /// It was destroyed elsewhere and stays so: nothing was stored.
+    Lost,
+    /// It got a new id or was destroyed elsewhere before this request could give it one: nothing was stored.
+    /// The client may have its new id already, so it is told nothing.
+    Overtaken,
+}
+
+impl State {
+    pub(crate) fn fresh(config: &SessionConfig) -> Result<Self, SessionError> {
+        let envelope = config.begin();
+        let mut state = Self {
+            id: config.id_generator.next()?,
+            fresh: true,
+            fresh_when_stored: true,
+            life: Life::Live,
+            stored: None,
+            envelope,
+            changes: Changes::default(),
+            must_store: config.save_policy == SavePolicy::Always,
+            ttl_drift: TtlDrift::None,
+            ends_ms: 0,
+            emission: Emission::Nothing,
+        };
+        state.ends_in(config.ttl(&state.envelope), config);
+        Ok(state)
+    }
+
+    /// A session as it was read, `remaining` being what the storage says is left of its TTL.
+    pub(crate) fn existing(
+        config: &SessionConfig,
+        stored: Stored,
+        envelope: Envelope,
+        extended: bool,
+        remaining: Option<Duration>,
+    ) -> Self {
+        let ttl = config.ttl(&envelope);
+        let ttl_drift = match remaining {
+            Some(left) if left > ttl.saturating_add(SAME_TTL) => TtlDrift::TooLong,
+            Some(left) if left < ttl.saturating_sub(config.slack(ttl)).saturating_sub(SAME_TTL) => {
+                TtlDrift::TooShort
+            }
+            Some(_) => TtlDrift::None,
+            None => TtlDrift::TooLong,
+        };
+        let mut state = Self {
+            id: stored.id.clone(),
+            fresh: false,
+            fresh_when_stored: false,
+            life: Life::Live,
+            stored: Some(stored),
+            envelope,
+            changes: Changes::default(),
+            must_store: false,
+            ttl_drift,
+            ends_ms: 0,
+            emission: if extended { Emission::Send(ttl) } else { Emission::Nothing },
+        };
+        state.ends_in(remaining.map_or(ttl, |left| left.min(ttl)), config);
+        state
+    }
+
+    pub(crate) fn ends_in(&mut self, left: Duration, config: &SessionConfig) {
+        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        self.ends_ms = config.clock.now_ms().saturating_add(left);
+    }
+
+    pub(crate) fn set(&mut self, key: &str, value: Value) {
+        let unchanged = !self.changes.touches(key) && self.envelope.values.get(key) == Some(&value);
+        if self.life == Life::Live && !unchanged {
+            self.changes.value(key, Some(value.clone()));
+            self.envelope.values.insert(key.to_owned(), value);
+        }
+    }
+
+    pub(crate) fn delete(&mut self, key: &str) -> bool {
+        let known = self.life == Life::Live && self.envelope.values.remove(key).is_some();
+        if known {
+            self.changes.value(key, None);
+        }
+        known
+    }
+
+    pub(crate) fn set_idle(&mut self, idle_ms: Option<u64>) {
+        if self.life == Life::Live && self.envelope.idle_ms != idle_ms {
+            self.changes.idle(idle_ms);
+            self.envelope.idle_ms = idle_ms;
+        }
+    }
+
+    /// The session is deleted from the storage: nothing of this request is saved any more.
+    pub(crate) fn destroyed(&mut self) {
+        self.end(Life::Destroyed);
+        self.emission = Emission::Expire;
+    }
+
+    fn end(&mut self, life: Life) {
+        self.life = life;
+        self.stored = None;
+        self.must_store = false;
+        self.changes.clear();
+        self.envelope.values.clear();
+    }
+
+    /// What there is to save, if anything.
+    pub(crate) fn pending(&self) -> Option<Pending> {
+        let changed = match &self.stored {
+            _ if self.life != Life::Live => false,
+            None => self.must_store || !self.envelope.values.is_empty() || self.envelope.idle_ms.is_some(),
+            Some(stored) => {
+                stored.id != self.id || !self.changes.is_empty() || self.ttl_drift != TtlDrift::None
+            }
+        };
+        changed.then(|| Pending {
+            id: self.id.clone(),
+            stored: self.stored.clone(),
+            envelope: self.envelope.clone(),
+            changes: self.changes.clone(),
+            ttl_drift: self.ttl_drift,
+            revision: self.changes.revision(),
+        })
+    }
+
+    /// Takes over how a save ended. What was changed after it began is still to be saved.
+    pub(crate) fn saved(&mut self, saved: Saved, revision: Revision, config: &SessionConfig) {
+        match saved {
+            Saved::Stored { stored, envelope, ttl } => {
+                self.changes.forget_until(revision);
+                self.id = stored.id.clone();
+                self.stored = Some(stored);
+                self.envelope = envelope;
+                self.changes.apply(&mut self.envelope);
+                self.fresh_when_stored = self.fresh;
+                self.must_store = false;
+                self.renewed(ttl, config);
+            }
+            Saved::Renewed { ttl } => self.renewed(ttl, config),
+            Saved::Lost => {
+                self.end(Life::Lost);
+                self.emission = Emission::Expire;
+            }
+            Saved::Overtaken => {
+                self.end(Life::Lost);
+                self.emission = Emission::Nothing;
+            }
+        }
+    }
+
+    fn renewed(&mut self, ttl: Duration, config: &SessionConfig) {
+        self.ttl_drift = TtlDrift::None;
+        self.emission = Emission::Send(ttl);
+        self.ends_in(ttl, config);
+    }
+
+    /// A new id could not be stored: the session stays what it was, under the id that it had.
+    pub(crate) fn rotation_failed(&mut self) {
+        if let Some(stored) = &self.stored {
+            self.id = stored.id.clone();
+            self.fresh = self.fresh_when_stored;
+        }
+    }
+}

@@ -1,0 +1,187 @@
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use cloakroom_storage::{Storage, Touch};
+use http::request::Parts;
+
+use crate::{
+    ConfigError, Session, SessionConfig, SessionError, SessionId,
+    envelope::Envelope,
+    extractor::Origin,
+    request::RequestSession,
+    state::{State, Stored},
+    types::TypeNames,
+};
+
+/// The sessions in a storage: what the layer uses, and what programs without it (jobs, admin tools, other
+/// frameworks) use directly. Clones share everything.
+///
+/// ```
+/// use std::sync::Arc;
+/// use cloakroom_session::Store;
+/// use cloakroom_storage_memory::MemoryStorage;
+///
+/// # async fn example(id: &str) -> Result<(), cloakroom_session::SessionError> {
+/// let store = Store::new(Arc::new(MemoryStorage::new()));
+/// let session = store.load_by_id(id).await?;
+/// session.set("notice", "Your order has shipped")?;
+/// session.save().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    storage: Arc<dyn Storage>,
+    config: SessionConfig,
+    types: TypeNames,
+}
+
+impl Store {
+    /// The sessions in `storage`, with [`SessionConfig::default`].
+    #[must_use]
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Self::assemble(storage, SessionConfig::default())
+    }
+
+    /// The sessions in `storage`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the reason, where browsers or sense refuse the configuration.
+    pub fn with_config(storage: Arc<dyn Storage>, config: SessionConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self::assemble(storage, config))
+    }
+
+    fn assemble(storage: Arc<dyn Storage>, config: SessionConfig) -> Self {
+        let capabilities = storage.capabilities();
+        if !capabilities.atomic_swap {
+            tracing::warn!(
+                backend = capabilities.backend,
+                "this storage has no atomic compare-and-swap: concurrent requests may lose each other's changes"
+            );
+        }
+        Self { inner: Arc::new(Inner { storage, config, types: TypeNames::default() }) }
+    }
+
+    /// Gives a type the name under which its values are stored, so that they are never read as another type,
+    /// even when the type is renamed or moved. Primitives, strings and byte vectors have theirs from the start.
+    /// Values of a type without a name decode as whatever type without a name is asked for.
+    ///
+    /// Register every type before the first request, under a name that never changes.
+    ///
+    /// # Errors
+    /// [`SessionError::TypeNameTaken`] if the name is empty or another type's, or the type has another name.
+    pub fn register_type<T: ?Sized + 'static>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+    ) -> Result<(), SessionError> {
+        self.types().register::<T>(name.into())
+    }
+
+    /// The session that a request carries, or a fresh one: for use without the layer. After
+    /// [`Session::save`] give the response its cookie with [`Session::emit`].
+    ///
+    /// # Errors
+    /// [`SessionError::AlreadyLoaded`] if a layer of this store has loaded the request's session;
+    /// [`SessionError::Corrupt`] and [`SessionError::UnsupportedVersion`] if what is stored cannot be read (it
+    /// is kept); [`SessionError::Storage`].
+    pub async fn load(&self, request: &Parts) -> Result<Session, SessionError> {
+        let layers = request.extensions.get::<RequestSession>();
+        if layers.is_some_and(|request| request.has_loaded(self)) {
+            return Err(SessionError::AlreadyLoaded);
+        }
+        self.load_extracted(self.config().extractor.extract(request)).await
+    }
+
+    pub(crate) async fn load_extracted(
+        &self,
+        extracted: Option<(SessionId, Origin)>,
+    ) -> Result<Session, SessionError> {
+        let (loaded, origin) = match extracted {
+            Some((id, origin)) => (self.read(id).await?, origin),
+            None => (None, Origin::Nowhere),
+        };
+        let state = match loaded {
+            Some(state) => state,
+            // A client's id is never adopted: an unknown one begins a session with an id of ours.
+            None => State::fresh(self.config())?,
+        };
+        Ok(Session::new(self.clone(), origin, state))
+    }
+
+    /// The session with that id, with no request around it: changes reach the storage by [`Session::save`].
+    ///
+    /// # Errors
+    /// [`SessionError::EmptyId`]; [`SessionError::NotFound`] for an unknown, malformed or expired id; those of
+    /// [`load`](Self::load).
+    pub async fn load_by_id(&self, id: &str) -> Result<Session, SessionError> {
+        let Some(id) = parse(id)? else { return Err(SessionError::NotFound) };
+        let state = self.read(id).await?.ok_or(SessionError::NotFound)?;
+        Ok(Session::new(self.clone(), Origin::Nowhere, state))
+    }
+
+    async fn read(&self, id: SessionId) -> Result<Option<State>, SessionError> {
+        let config = self.config();
+        let key = id.storage_key();
+        let touch = Touch::new(config.idle_timeout, config.slack(config.idle_timeout));
+        let Some(touched) = self.storage().get_and_touch(&key, touch).await? else { return Ok(None) };
+        let envelope = Envelope::decode(&touched.value)?;
+        if envelope.is_past_deadline(config.clock.now_ms()) {
+            self.storage().delete(&key).await?;
+            return Ok(None);
+        }
+        let stored = Stored { id, bytes: touched.value };
+        Ok(Some(State::existing(config, stored, envelope, touched.extended, touched.remaining)))
+    }
+
+    /// Deletes the session with that id. An unknown one is success.
+    ///
+    /// # Errors
+    /// [`SessionError::EmptyId`]; [`SessionError::Storage`].
+    pub async fn delete(&self, id: &str) -> Result<(), SessionError> {
+        match parse(id)? {
+            Some(id) => Ok(self.storage().delete(&id.storage_key()).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes every session, and whatever else is in the storage's namespace.
+    ///
+    /// # Errors
+    /// [`SessionError::Storage`].
+    pub async fn reset(&self) -> Result<(), SessionError> {
+        Ok(self.storage().reset().await?)
+    }
+
+    pub(crate) fn config(&self) -> &SessionConfig {
+        &self.inner.config
+    }
+
+    /// The object itself, as calls through `Arc<dyn Storage>` would allocate each future twice.
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.inner.storage
+    }
+
+    pub(crate) fn types(&self) -> &TypeNames {
+        &self.inner.types
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+fn parse(id: &str) -> Result<Option<SessionId>, SessionError> {
+    if id.is_empty() { Err(SessionError::EmptyId) } else { Ok(SessionId::parse(id)) }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("backend", &self.inner.storage.capabilities().backend)
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
+    }
+}
