@@ -1,5 +1,62 @@
-//! Developer commands of Cloakroom.
+//! Developer commands of Cloakroom: `cargo xtask test`, `cargo xtask ci`, `cargo xtask bench`.
 
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod browser;
+mod ci;
+mod command;
+mod features;
+mod reports;
+mod tally;
+mod test;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::command::cargo;
+
+/// Developer commands of Cloakroom.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs every test that this machine can run, and shows what each backend passed.
+    ///
+    /// Installs what the tests need where it may; tests whose needs stay unmet are ignored, with the reason.
+    /// With CLOAKROOM_REQUIRE_SERVICES=1 that is a failure.
+    Test {
+        /// Handed on to `cargo test`, such as `-p cloakroom-session`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Runs what the continuous integration runs: format, lints, documentation, features, then `test`.
+    Ci,
+    /// Measures Cloakroom beside its rivals and its ceilings.
+    Bench {
+        /// Handed on to the benchmark, such as `--quick`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test { arguments } => test::run(&arguments),
+        Task::Ci => ci::run(),
+        Task::Bench { arguments } => {
+            cargo(["run", "--release", "--package", "cloakroom-bench", "--"]).args(arguments).run()
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\nxtask: {failure}");
+            failure.exit_code()
+        }
+    }
+}

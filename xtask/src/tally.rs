@@ -1,0 +1,56 @@
+//! Counts what the test programs say of themselves, line by line.
+
+/// What all test programs of one `cargo test` said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    /// Each ignored test, with the reason where the program shows one.
+    pub(crate) ignored: Vec<String>,
+}
+
+impl Tally {
+    /// Reads one line that a test program printed.
+    pub(crate) fn read(&mut self, line: &str) {
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            self.passed += count(counts, "passed");
+            self.failed += count(counts, "failed");
+        } else if let Some((name, reason)) = ignored(line) {
+            self.ignored.push(format!("{name}{reason}"));
+        }
+    }
+}
+
+/// The number before `what`, as in `ok. 9 passed; 0 failed; 1 ignored`.
+fn count(counts: &str, what: &str) -> u64 {
+    let before = counts.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
+    before.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Name and reason of `test NAME ... ignored, REASON`.
+fn ignored(line: &str) -> Option<(&str, &str)> {
+    let (name, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    Some((name, outcome.strip_prefix("ignored")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn passed_failed_and_ignored_are_counted_over_several_programs() {
+        let mut tally = Tally::default();
+        for line in [
+            "running 3 tests",
+            "test a_guest_stays_a_guest ... ok",
+            "test ttl/never-early ... ignored, the backend does not claim it",
+            "test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "test src/lib.rs - (line 12) ... ok",
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out",
+        ] {
+            tally.read(line);
+        }
+        assert_eq!((tally.passed, tally.failed), (3, 2));
+        assert_eq!(tally.ignored, ["ttl/never-early, the backend does not claim it"]);
+    }
+}
