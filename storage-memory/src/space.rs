@@ -1,0 +1,255 @@
+use std::{
+    collections::BinaryHeap,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use cloakroom_storage::{Bytes, Cursor, Entry as Scanned, Page, Swap, Touch, Touched};
+use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
+
+use crate::{
+    MemoryConfig,
+    entry::{Entry, Reaping, weight},
+};
+
+/// One namespace: its entries, and what makes changes to one key happen one after the other.
+///
+/// Reads go straight to the cache. Changes of a key hold its lock: the cache's own compute functions exclude
+/// one another, but neither a plain insert nor an invalidation, so that an update which raced a delete would
+/// bring the deleted value back.
+pub(crate) struct Space {
+    entries: Cache<String, Entry>,
+    locks: [Mutex<()>; LOCKS],
+    lock_choice: RandomState,
+    /// How often the namespace was reset. An entry of an earlier epoch is gone, at one instant for all keys,
+    /// and a swap that had read before the reset cannot write past it.
+    ///
+    /// Whoever changes a key reads the epoch under the key's lock, so that nobody takes a newer value for a
+    /// dead one.
+    epoch: Arc<AtomicU64>,
+    evictions: Arc<AtomicU64>,
+}
+
+const LOCKS: usize = 64;
+
+impl Space {
+    pub(crate) fn new(config: MemoryConfig) -> Self {
+        let (evictions, epoch) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (counter, current) = (Arc::clone(&evictions), Arc::clone(&epoch));
+        let entries = Cache::builder()
+            .max_capacity(config.max_bytes())
+            .weigher(|key: &String, entry: &Entry| weight(key, entry))
+            // Not the default TinyLFU: it refuses new entries when full, each a user who has just logged in.
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(Reaping)
+            .eviction_listener(move |_, entry: Entry, cause| {
+                if cause == RemovalCause::Size && entry.is_live(current.load(Ordering::Acquire)) {
+                    count_eviction(&counter, config.max_bytes());
+                }
+            })
+            .build();
+        Self {
+            entries,
+            locks: [const { Mutex::new(()) }; LOCKS],
+            lock_choice: RandomState::new(),
+            epoch,
+            evictions,
+        }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<Entry> {
+        self.entries.get(key).filter(|entry| entry.is_live(self.epoch()))
+    }
+
+    pub(crate) fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) {
+        let _lock = self.lock(key);
+        self.put(key, Some(value), ttl, self.epoch());
+    }
+
+    pub(crate) fn delete(&self, key: &str) {
+        let _lock = self.lock(key);
+        self.entries.invalidate(key);
+    }
+
+    /// Every entry is gone when the epoch changes; the rest gives their memory back.
+    pub(crate) fn reset(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.remove_dead();
+    }
+
+    pub(crate) fn get_and_touch(&self, key: &str, touch: Touch) -> Option<Touched> {
+        let entry = self.get(key)?;
+        if is_fresh(&entry, touch) { Some(untouched(entry)) } else { self.touch(key, touch) }
+    }
+
+    fn touch(&self, key: &str, touch: Touch) -> Option<Touched> {
+        let _lock = self.lock(key);
+        let epoch = self.epoch();
+        let entry = self.entries.get(key).filter(|entry| entry.is_live(epoch))?;
+        if is_fresh(&entry, touch) {
+            return Some(untouched(entry));
+        }
+        let extended = Entry::new(entry.value.clone(), Some(touch.ttl), epoch);
+        let remaining = extended.remaining();
+        self.entries.insert(key.to_owned(), extended);
+        Some(Touched { value: entry.value, extended: true, remaining })
+    }
+
+    pub(crate) fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Option<Bytes>,
+        ttl: Option<Duration>,
+    ) -> Swap {
+        let _lock = self.lock(key);
+        let epoch = self.epoch();
+        let live = self.entries.get(key).filter(|entry| entry.is_live(epoch));
+        let current = live.map(|entry| entry.value);
+        if current.as_deref() != expected {
+            return Swap::Conflict { current };
+        }
+        self.put(key, new, ttl, epoch);
+        Swap::Swapped
+    }
+
+    /// The `limit` smallest keys after the cursor. Every page looks at every entry, and holds no more than
+    /// `limit` of them.
+    pub(crate) fn scan(&self, after: Option<&Cursor>, limit: NonZeroUsize) -> Page {
+        let epoch = self.epoch();
+        let mut smallest = BinaryHeap::new();
+        let mut more = false;
+        for (key, entry) in &self.entries {
+            let is_after = after.is_none_or(|after| key.as_str() > after.as_str());
+            if is_after && entry.is_live(epoch) {
+                smallest.push(Found { key, entry });
+                if smallest.len() > limit.get() {
+                    smallest.pop();
+                    more = true;
+                }
+            }
+        }
+        let entries: Vec<Scanned> = smallest.into_sorted_vec().into_iter().map(Found::scanned).collect();
+        let last = entries.last().filter(|_| more);
+        Page { next: last.map(|entry| Cursor::new(entry.key.clone())), entries }
+    }
+
+    pub(crate) fn purge_expired(&self) -> u64 {
+        let purged = self.remove_dead();
+        self.entries.run_pending_tasks();
+        purged
+    }
+
+    pub(crate) fn evictions(&self) -> u64 {
+        self.entries.run_pending_tasks();
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Holds back every other change of the key. Never held across an await.
+    fn lock(&self, key: &str) -> MutexGuard<'_, ()> {
+        let choice = self.lock_choice.hash_one(key) % LOCKS as u64;
+        let index = usize::try_from(choice).unwrap_or(0);
+        // The lock guards no data that a panic could leave half changed.
+        self.locks[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Under the key's lock: stores the value, or leaves nothing if there is none or it is already expired.
+    fn put(&self, key: &str, value: Option<Bytes>, ttl: Option<Duration>, epoch: u64) {
+        match value {
+            Some(value) if ttl != Some(Duration::ZERO) => {
+                self.entries.insert(key.to_owned(), Entry::new(value, ttl, epoch));
+            }
+            _ => self.entries.invalidate(key),
+        }
+    }
+
+    fn remove_dead(&self) -> u64 {
+        let mut removed = 0;
+        for (key, entry) in &self.entries {
+            if !entry.is_live(self.epoch()) && self.remove_if_dead(&key) {
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    fn remove_if_dead(&self, key: &str) -> bool {
+        let _lock = self.lock(key);
+        // Looked at again under the lock: the key may have been written since.
+        let is_dead = self.entries.get(key).is_some_and(|entry| !entry.is_live(self.epoch()));
+        if is_dead {
+            self.entries.invalidate(key);
+        }
+        is_dead
+    }
+}
+
+impl fmt::Debug for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Space").field("entries", &self.entries.entry_count()).finish_non_exhaustive()
+    }
+}
+
+/// Whether a touch has nothing to do.
+fn is_fresh(entry: &Entry, touch: Touch) -> bool {
+    touch.ttl.is_zero() || entry.remaining().is_none_or(|remaining| remaining >= touch.threshold())
+}
+
+fn untouched(entry: Entry) -> Touched {
+    Touched { remaining: entry.remaining(), value: entry.value, extended: false }
+}
+
+/// Says so on the 1st, 2nd, 4th, 8th ... eviction, so that a full storage does not fill the log as well.
+fn count_eviction(counter: &AtomicU64, max_bytes: u64) {
+    let evictions = counter.fetch_add(1, Ordering::Relaxed) + 1;
+    if evictions.is_power_of_two() {
+        tracing::warn!(
+            evictions,
+            max_bytes,
+            "the memory storage is full and evicts live entries, each perhaps a session; raise max_bytes"
+        );
+    }
+}
+
+/// An entry of a scan, in the order of its key.
+struct Found {
+    key: Arc<String>,
+    entry: Entry,
+}
+
+impl Found {
+    fn scanned(self) -> Scanned {
+        let ttl = self.entry.remaining();
+        Scanned { key: self.key.as_str().to_owned(), value: self.entry.value, ttl }
+    }
+}
+
+impl PartialEq for Found {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Found {}
+
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Found {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
+    }
+}
