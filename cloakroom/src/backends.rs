@@ -4,6 +4,9 @@ use cloakroom_storage::{Storage, StorageError, StorageExt, Timeout};
 
 use crate::{ConnectError, StorageConfig, location};
 
+#[cfg(feature = "memory")]
+mod memory;
+
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn Storage>, StorageError>> + Send>>;
 type Factory = Arc<dyn Fn(StorageConfig) -> Opening + Send + Sync>;
 
@@ -58,6 +61,8 @@ impl Backends {
     pub fn new() -> Self {
         #[allow(unused_mut, reason = "nothing is inserted with all features off")]
         let mut backends = Self { factories: BTreeMap::new() };
+        #[cfg(feature = "memory")]
+        backends.insert("memory", memory::open);
         backends
     }
 

@@ -1,4 +1,48 @@
 //! Sessions and expiring key-value state for Rust web applications, on any storage backend.
+//!
+//! ```
+//! # #[cfg(all(feature = "axum", feature = "memory"))] mod example {
+//! use axum::{Router, routing::get};
+//! use cloakroom::{Session, SessionError, SessionLayer};
+//!
+//! async fn visits(session: Session) -> Result<String, SessionError> {
+//!     let visits = session.get::<u64>("visits")?.unwrap_or(0) + 1;
+//!     session.set("visits", &visits)?;
+//!     Ok(format!("visit number {visits}"))
+//! }
+//!
+//! pub async fn app() -> Result<Router, cloakroom::ConnectError> {
+//!     let storage = cloakroom::connect("memory:").await?;
+//!     Ok(Router::new().route("/", get(visits)).layer(SessionLayer::new(storage)))
+//! }
+//! # }
+//! ```
+//!
+//! The storage is swapped in the configuration, and nothing else changes:
+//!
+//! ```
+//! use cloakroom::{Backends, ConnectError, SessionLayer, StorageConfig};
+//!
+//! async fn sessions() -> Result<SessionLayer, ConnectError> {
+//!     let config = StorageConfig::load("shop.toml")?;
+//!     Ok(SessionLayer::new(Backends::new().open(&config).await?))
+//! }
+//! ```
+//!
+//! # What is where
+//!
+//! - Sessions: [`SessionLayer`] goes around the router, [`Session`] into the handler.
+//! - Storage: [`connect`] and [`StorageConfig`] open a [`Storage`], which keeps any other expiring state too;
+//!   [`storage`] has its whole contract and its layers.
+//! - Backends of others: [`Backends::register`].
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! | --- | --- | --- |
+//! | `memory` | yes | the embedded backend, `memory:` |
+//! | `axum` | yes | [`Session`] as an axum extractor, [`SessionError`] as a response |
+//! | `json`, `messagepack` | no | further encodings of session values, beside postcard: [`Codec`] |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -15,9 +59,20 @@ pub use config::StorageConfig;
 pub use connect::connect;
 pub use error::ConnectError;
 
+/// The embedded backend: the whole of `cloakroom-storage-memory`.
+#[cfg(feature = "memory")]
+pub mod memory {
+    pub use cloakroom_storage_memory::*;
+}
+
 /// The storage contract, its errors and its layers: the whole of `cloakroom-storage`.
 pub mod storage {
     pub use cloakroom_storage::*;
 }
 
+pub use cloakroom_session::{
+    AsKey, Clock, Codec, ConfigError, CookieOptions, Extractor, FormBody, IdGenerator, Key, MAX_ID_BYTES,
+    PathParams, SameSite, SavePolicy, Session, SessionBody, SessionConfig, SessionError, SessionId,
+    SessionLayer, SessionLayerBuilder, SessionService, Stage, Store, default_error_handler,
+};
 pub use cloakroom_storage::{ErrorKind, Namespace, Storage, StorageError, StorageExt};
