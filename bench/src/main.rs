@@ -1,5 +1,117 @@
-//! Measures Cloakroom beside its rivals and its ceilings.
+//! Measures Cloakroom beside its rivals and its ceilings: `cargo run --release --package cloakroom-bench`.
+//!
+//! Two comparisons, each interleaved: in every round each contender has its turn, and what is printed are
+//! medians over the rounds of figures and of ratios *within* a round, so that a machine that slows down does so
+//! for all.
+//!
+//! - HTTP: the same axum handlers without a session, with Cloakroom and with tower-sessions, both in memory.
+//!   Each server is a process of its own; a closed loop of keep-alive connections, each with a session of its
+//!   own, asks it. Every response is checked. Linux only: the processor time is read from `/proc`.
+//! - Engine: Cloakroom's memory backend, called as applications call it (`Arc<dyn Storage>`), beside a bare
+//!   moka cache with the same bounds.
 
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod client;
+mod contender;
+mod cpu;
+mod engine;
+mod error;
+mod http;
+mod machine;
+mod measure;
+mod median;
+mod server;
+mod workload;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+
+use crate::{contender::Contender, error::Failure};
+
+/// Measures Cloakroom beside its rivals and its ceilings.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Option<Role>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What a run is like.
+#[derive(clap::Args)]
+struct Options {
+    /// Short turns and few rounds: whether it works, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// The length of one turn of one contender, in seconds.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// How many turns each contender has.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Keep-alive connections, each with a session of its own.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Threads of each server.
+    #[arg(long, default_value_t = 1)]
+    server_threads: usize,
+    /// Only this comparison.
+    #[arg(long)]
+    only: Option<Comparison>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Comparison {
+    Http,
+    Engine,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// One contender's server; the benchmark starts it by itself.
+    #[command(hide = true)]
+    Serve { contender: Contender, threads: usize },
+}
+
+impl Options {
+    fn turn(&self) -> Result<Duration, Failure> {
+        let seconds = if self.quick { 0.2 } else { self.seconds };
+        Duration::try_from_secs_f64(seconds).map_err(|_| Failure::Option("--seconds"))
+    }
+
+    fn rounds(&self) -> usize {
+        if self.quick { 2 } else { self.rounds.max(1) }
+    }
+
+    fn includes(&self, comparison: Comparison) -> bool {
+        self.only.is_none_or(|only| only == comparison)
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.role {
+        Some(Role::Serve { contender, threads }) => server::serve(contender, threads),
+        None => compare(&arguments.options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(options: &Options) -> Result<(), Failure> {
+    println!("{}\n", machine::description());
+    if options.includes(Comparison::Http) {
+        http::compare(options)?;
+    }
+    if options.includes(Comparison::Engine) {
+        engine::compare(options)?;
+    }
+    Ok(())
+}
