@@ -22,6 +22,8 @@ use crate::{ConfigError, FormBody, PathParams, SessionId};
 #[derive(Clone)]
 pub struct Extractor(Source);
 
+type Custom = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+
 #[derive(Clone)]
 enum Source {
     Cookie(Arc<str>),
@@ -30,7 +32,7 @@ enum Source {
     Query(Arc<str>),
     Form(Arc<str>),
     PathParam(Arc<str>),
-    Custom(Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>),
+    Custom(Arc<Custom>),
     Chain(Arc<[Extractor]>),
 }
 

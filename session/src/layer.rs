@@ -39,9 +39,11 @@ pub struct SessionLayer {
     pub(crate) shared: Arc<Shared>,
 }
 
+type Skip = Box<dyn Fn(&Parts) -> bool + Send + Sync>;
+
 pub(crate) struct Shared {
     pub(crate) store: Store,
-    pub(crate) skip: Option<Box<dyn Fn(&Parts) -> bool + Send + Sync>>,
+    pub(crate) skip: Option<Skip>,
     pub(crate) on_error: ErrorHandler,
     pub(crate) reads_form: bool,
     #[cfg(feature = "axum")]
@@ -100,8 +102,6 @@ impl fmt::Debug for SessionLayer {
             .finish_non_exhaustive()
     }
 }
-
-type Skip = Box<dyn Fn(&Parts) -> bool + Send + Sync>;
 
 /// Builds a [`SessionLayer`].
 #[must_use]

@@ -77,7 +77,7 @@ where
         SessionBody::passed(body)
     };
     #[cfg(feature = "axum")]
-    if shared.reads_path {
+    if shared.reads_path && parts.extensions.get::<crate::PathParams>().is_none() {
         let params = crate::PathParams::of_axum(&mut parts).await;
         parts.extensions.insert(params);
     }

@@ -1,0 +1,18 @@
+//! Sessions through real HTTP: every request goes through `tower::ServiceExt::oneshot` to an axum router.
+
+mod after_handler;
+mod app;
+mod browser;
+mod configuration;
+mod cookies;
+mod envelope;
+mod extractors;
+mod faults;
+mod frameworks;
+mod hostile;
+mod loading;
+mod races;
+mod round_trips;
+mod specification;
+mod timeouts;
+mod typed_values;
