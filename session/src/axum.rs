@@ -31,7 +31,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
         let Some(request) = parts.extensions.get::<RequestSession>() else { return Ok(None) };
         match request.session().await {
             Ok(session) => Ok(Some(session)),
-            Err(error) => Err(request.on_error().load_failed(&error).map(Body::from)),
+            Err(error) => Err(request.load_failed(&error).map(Body::from)),
         }
     }
 }

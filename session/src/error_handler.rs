@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -36,14 +36,14 @@ pub(crate) fn internal_server_error(body: &'static str) -> Response<Bytes> {
 type Handler = dyn Fn(&SessionError, Stage) -> Option<Response<Bytes>> + Send + Sync;
 
 /// The application's error handler, or the default.
-#[derive(Clone, Default)]
-pub(crate) struct ErrorHandler(Option<Arc<Handler>>);
+#[derive(Default)]
+pub(crate) struct ErrorHandler(Option<Box<Handler>>);
 
 impl ErrorHandler {
     pub(crate) fn new(
         handler: impl Fn(&SessionError, Stage) -> Option<Response<Bytes>> + Send + Sync + 'static,
     ) -> Self {
-        Self(Some(Arc::new(handler)))
+        Self(Some(Box::new(handler)))
     }
 
     /// The answer to a failed load: there is no other response.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use tokio::sync::OnceCell;
 
-use crate::{Session, SessionError, SessionId, Store, error_handler::ErrorHandler, extractor::Origin};
+use crate::{Session, SessionError, SessionId, Store, extractor::Origin, layer::Shared};
 
 /// The session of one request, loaded when it is first asked for; what the layer leaves in the request's
 /// extensions.
@@ -13,21 +13,20 @@ pub(crate) struct RequestSession {
 }
 
 struct Inner {
-    store: Store,
-    on_error: ErrorHandler,
+    shared: Arc<Shared>,
     extracted: Option<(SessionId, Origin)>,
     session: OnceCell<Session>,
 }
 
 impl RequestSession {
-    pub(crate) fn new(store: Store, on_error: ErrorHandler, parts: &Parts) -> Self {
-        let extracted = store.config().extractor.extract(parts);
-        Self { inner: Arc::new(Inner { store, on_error, extracted, session: OnceCell::new() }) }
+    pub(crate) fn new(shared: Arc<Shared>, parts: &Parts) -> Self {
+        let extracted = shared.store.config().extractor.extract(parts);
+        Self { inner: Arc::new(Inner { shared, extracted, session: OnceCell::new() }) }
     }
 
     pub(crate) async fn session(&self) -> Result<Session, SessionError> {
         let inner = &*self.inner;
-        let load = || inner.store.load_extracted(inner.extracted.clone());
+        let load = || inner.shared.store.load_extracted(inner.extracted.clone());
         inner.session.get_or_try_init(load).await.cloned()
     }
 
@@ -37,10 +36,12 @@ impl RequestSession {
     }
 
     pub(crate) fn has_loaded(&self, store: &Store) -> bool {
-        self.inner.store.is(store) && self.loaded().is_some()
+        self.inner.shared.store.is(store) && self.loaded().is_some()
     }
 
-    pub(crate) fn on_error(&self) -> &ErrorHandler {
-        &self.inner.on_error
+    /// The answer of the layer's error handler where the session could not be loaded.
+    #[cfg(feature = "axum")]
+    pub(crate) fn load_failed(&self, error: &SessionError) -> http::Response<bytes::Bytes> {
+        self.inner.shared.on_error.load_failed(error)
     }
 }

@@ -81,7 +81,7 @@ where
         let params = crate::PathParams::of_axum(&mut parts).await;
         parts.extensions.insert(params);
     }
-    let request = RequestSession::new(shared.store.clone(), shared.on_error.clone(), &parts);
+    let request = RequestSession::new(shared.clone(), &parts);
     if shared.store.config().save_policy == SavePolicy::Always
         && let Err(error) = request.session().await
     {
