@@ -5,6 +5,7 @@
 mod browser;
 mod ci;
 mod command;
+mod expected;
 mod features;
 mod reports;
 mod tally;

@@ -5,8 +5,8 @@
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    /// Each ignored test, with the reason where the program shows one.
-    pub(crate) ignored: Vec<String>,
+    /// Each ignored test and the reason, empty where the program shows none.
+    pub(crate) ignored: Vec<(String, String)>,
 }
 
 impl Tally {
@@ -16,7 +16,7 @@ impl Tally {
             self.passed += count(counts, "passed");
             self.failed += count(counts, "failed");
         } else if let Some((name, reason)) = ignored(line) {
-            self.ignored.push(format!("{name}{reason}"));
+            self.ignored.push((name.to_owned(), reason.to_owned()));
         }
     }
 }
@@ -30,7 +30,7 @@ fn count(counts: &str, what: &str) -> u64 {
 /// Name and reason of `test NAME ... ignored, REASON`.
 fn ignored(line: &str) -> Option<(&str, &str)> {
     let (name, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-    Some((name, outcome.strip_prefix("ignored")?))
+    Some((name, outcome.strip_prefix("ignored")?.trim_start_matches(", ")))
 }
 
 #[cfg(test)]
@@ -51,6 +51,7 @@ mod tests {
             tally.read(line);
         }
         assert_eq!((tally.passed, tally.failed), (3, 2));
-        assert_eq!(tally.ignored, ["ttl/never-early, the backend does not claim it"]);
+        let reason = "the backend does not claim it";
+        assert_eq!(tally.ignored, [("ttl/never-early".to_owned(), reason.to_owned())]);
     }
 }

@@ -5,6 +5,7 @@ use std::{ffi::OsString, fs, io, path::PathBuf};
 use crate::{
     browser,
     command::{Failure, cargo, root},
+    expected::wrongly_ignored,
     reports,
     tally::Tally,
 };
@@ -27,7 +28,16 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), Failure> {
     if tally.passed == 0 {
         return Err(Failure::Incomplete("no test ran".to_owned()));
     }
+    let wrong = wrongly_ignored(&tally, &reports);
+    if services_are_required() && !wrong.is_empty() {
+        let list = wrong.join("\n  ");
+        return Err(Failure::Incomplete(format!("ignored, where every service must be there:\n  {list}")));
+    }
     Ok(())
+}
+
+fn services_are_required() -> bool {
+    std::env::var_os("CLOAKROOM_REQUIRE_SERVICES").is_some_and(|value| value == "1")
 }
 
 /// The folder that the suites write their reports to, with nothing of an earlier run in it.
