@@ -1,10 +1,13 @@
 //! Requests that no browser sends, and storages that fail or hang.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, routing::get as route};
 use cloakroom_session::{Extractor, Session};
-use cloakroom_storage::{Operation, StorageExt, Timeout, count_operations};
+use cloakroom_storage::{Operation, Storage, StorageExt, Timeout, count_operations};
 use http::{HeaderValue, Request, StatusCode};
 
 use crate::{
@@ -100,7 +103,7 @@ async fn a_hanging_storage_is_an_error_after_the_timeout() {
         .route("/look", route(async |session: Session| session.is_fresh().to_string()))
         .route("/set", route(async |session: Session| session.set("n", &2)));
     let bounded = App::with(routes, |layer| {
-        layer.storage(std::sync::Arc::new(storage)).on_error(|error, _| {
+        layer.storage(Arc::new(storage)).on_error(|error, _| {
             Some(http::Response::builder().status(504).body(error.to_string().into()).unwrap())
         })
     });
@@ -138,4 +141,53 @@ async fn debug_output_and_errors_show_no_id_key_or_value() {
         app.stored().await
     );
     assert!(!shown.contains("secret") && !shown.contains(session.id().as_str()), "{shown}");
+}
+
+/// Everything that is logged while it lives, at every level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_id_key_or_value_is_in_the_log_whatever_goes_wrong() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let routes = Router::new()
+        .route("/set", route(async |session: Session| session.set("hidden-key", "hidden-value")))
+        .route("/wrong", route(async |session: Session| session.get::<u64>("hidden-key").map(drop)))
+        .route("/destroy", route(async |session: Session| session.destroy().await));
+    let traced = Arc::new(app().storage.layer(cloakroom_storage::Traced::new()));
+    let app = App::with(routes, |layer| layer.storage(traced.clone()));
+    let mut browser = Browser::new();
+    browser.get(&app.router, "/set").await;
+    let id = browser.id().unwrap().to_owned();
+    browser.get(&app.router, "/wrong").await;
+    let page = traced.scan(None, std::num::NonZeroUsize::new(9).unwrap()).await.unwrap();
+    let key = page.entries[0].key.clone();
+    traced.set(&key, cloakroom_storage::Bytes::from_static(b"\x02hidden-value"), None).await.unwrap();
+    browser.get(&app.router, "/wrong").await;
+    browser.get(&app.router, "/destroy").await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("session failed") && log.contains("get_and_touch"), "{log}");
+    for secret in [&*id, &*key, "hidden"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
 }
