@@ -30,7 +30,7 @@ pub(crate) fn compare(options: &Options) -> Result<(), Failure> {
             sides.push(Side::start(contender, options).await?);
         }
         let mut table = header();
-        for workload in Workload::ALL {
+        for workload in options.workloads() {
             let turns = rounds(&mut sides, workload, options).await?;
             add_rows(&mut table, workload, &turns);
         }

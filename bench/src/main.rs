@@ -28,7 +28,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
-use crate::{contender::Contender, error::Failure};
+use crate::{contender::Contender, error::Failure, workload::Workload};
 
 /// Measures Cloakroom beside its rivals and its ceilings.
 #[derive(Parser)]
@@ -60,6 +60,9 @@ struct Options {
     /// Only this comparison.
     #[arg(long)]
     only: Option<Comparison>,
+    /// Of the HTTP comparison, only this workload.
+    #[arg(long)]
+    workload: Option<Workload>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -83,6 +86,10 @@ impl Options {
 
     fn rounds(&self) -> usize {
         if self.quick { 2 } else { self.rounds.max(1) }
+    }
+
+    fn workloads(&self) -> impl Iterator<Item = Workload> {
+        Workload::ALL.into_iter().filter(|workload| self.workload.is_none_or(|only| only == *workload))
     }
 
     fn includes(&self, comparison: Comparison) -> bool {

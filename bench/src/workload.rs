@@ -3,7 +3,7 @@
 use crate::contender::Contender;
 
 /// One kind of request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Workload {
     /// A cookie; the handler reads one value.
     Read,
