@@ -76,3 +76,8 @@ pub use cloakroom_session::{
     SessionLayer, SessionLayerBuilder, SessionService, Stage, Store, default_error_handler,
 };
 pub use cloakroom_storage::{ErrorKind, Namespace, Storage, StorageError, StorageExt};
+
+/// The examples of the project's front page compile and run.
+#[cfg(all(doctest, feature = "axum", feature = "memory"))]
+#[doc = include_str!("../../README.md")]
+struct ReadMe;

@@ -27,7 +27,9 @@ fn options(url: &str) -> Result<MemoryConfig, StorageError> {
         options = match &*option {
             "max_bytes" => options.with_max_bytes(bytes(&value)?),
             _ => {
-                return Err(misconfigured(format!("unknown option `{option}`; the known one is `max_bytes`")));
+                return Err(misconfigured(format!(
+                    "unknown option `{option}`; the known one is `max_bytes`"
+                )));
             }
         };
     }
