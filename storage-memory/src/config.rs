@@ -18,7 +18,8 @@ impl MemoryConfig {
         Self { max_bytes: 64 * 1024 * 1024 }
     }
 
-    /// The most bytes that *each* namespace holds: keys, values, and 400 bytes of bookkeeping an entry.
+    /// The most bytes that *each* namespace holds: keys, values, and 480 bytes of bookkeeping an entry.
+    /// A single value may have an eighth of it.
     ///
     /// Past it the least recently used entries are evicted, which logs their users out:
     /// [`MemoryStorage::evictions`](crate::MemoryStorage::evictions) counts them. The bound is kept within

@@ -5,13 +5,14 @@ use moka::Expiry;
 use tokio::time::Instant;
 
 /// What an entry costs beyond its key and its value: the cache's own bookkeeping, measured.
-pub(crate) const OVERHEAD_BYTES: usize = 400;
+pub(crate) const OVERHEAD_BYTES: usize = 480;
 
-/// The largest value that fits into `max_bytes` under any key.
+/// The largest value: an eighth of the bound, so that no single one evicts everybody else's, and small enough to
+/// fit under any key.
 pub(crate) fn max_value_bytes(max_bytes: u64) -> usize {
     // The cache weighs entries in 32 bits.
-    let bound = u32::try_from(max_bytes).unwrap_or(u32::MAX);
-    usize::try_from(bound).unwrap_or(usize::MAX).saturating_sub(MAX_KEY_BYTES + OVERHEAD_BYTES)
+    let bound = usize::try_from(u32::try_from(max_bytes).unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
+    (bound / 8).min(bound.saturating_sub(MAX_KEY_BYTES + OVERHEAD_BYTES))
 }
 
 /// What an entry weighs against the bound, in bytes.

@@ -1,0 +1,135 @@
+/// A fault that is planted into the reference storage, and the cases that must find it.
+macro_rules! faults {
+    ($($fault:ident => [$($case:literal),+],)+) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Fault { $($fault),+ }
+
+        pub(crate) const FAULTS: &[(Fault, &[&str])] = &[$((Fault::$fault, &[$($case),+])),+];
+    };
+}
+
+faults! {
+    MissingReadsAsEmpty => ["basic/missing-is-none"],
+    SetIsForgotten => ["basic/set-is-read-back"],
+    SetKeepsTheFirstValue => ["basic/set-replaces-the-value"],
+    DeleteDoesNothing => ["basic/delete-removes"],
+    DeleteOfMissingFails => ["basic/delete-of-missing-is-ok"],
+    DeleteRemovesWhatBeginsAlike => ["basic/keys-are-independent"],
+
+    NoTtlMeansADefaultTtl => ["ttl/none-never-expires"],
+    TtlIsRoundedDownToSeconds => ["ttl/never-early"],
+    TtlIsRoundedDownToMilliseconds => ["ttl/never-early"],
+    TtlIsRoundedUpToSeconds => ["ttl/gone-when-passed", "touch/extension-lasts"],
+    TinyTtlIsForEver => ["ttl/sub-millisecond-is-not-for-ever"],
+    ZeroTtlIsForEver => ["ttl/zero-is-delete"],
+    HugeTtlFails => ["ttl/huge-saturates"],
+    HugeTtlWraps => ["ttl/huge-saturates"],
+    SetKeepsTheOldTtl => ["ttl/set-replaces-the-ttl"],
+    SetOverAnExpiredValueInheritsItsEnd => ["ttl/expired-can-be-set-again"],
+    DeleteOfExpiredFails => ["ttl/delete-of-expired-is-ok"],
+
+    EmptyKeyIsAccepted => ["key/empty-is-refused"],
+    NulIsAccepted => ["key/nul-is-refused"],
+    SwapChecksNoKey => ["key/empty-is-refused", "key/nul-is-refused", "key/limit"],
+    LongKeysAreAccepted => ["key/limit"],
+    LongKeysAreCut => ["key/limit"],
+    KeysOfTheLimitAreRefused => ["key/limit"],
+    TooLittleOfAKeyIsClaimed => ["key/limit"],
+    KeysFoldCase => ["key/case-is-significant"],
+    KeysLoseTrailingSpaces => ["key/spaces-are-significant"],
+    DeleteTakesPatterns => ["key/wildcards-are-literal"],
+    KeysLoseQuotes => ["key/quotes-are-literal"],
+    KeysAreNormalised => ["key/unicode-is-not-normalised"],
+
+    EmptyValueReadsAsMissing => ["value/empty-is-a-value"],
+    ValuesAreText => ["value/any-bytes"],
+    ValuesAreCut => ["value/one-mebibyte"],
+    LargeValuesAreCutToTheLimit => ["value/limit"],
+    LargeValuesRemoveTheOldOne => ["value/limit"],
+
+    ResetStopsAfterAPage => ["reset/removes-every-key"],
+    ResetLeavesWhatNeverExpires => ["reset/removes-every-key"],
+    ResetOfNothingFails => ["reset/of-nothing-is-ok"],
+    ResetTakesEffectLater => ["reset/what-is-set-afterwards-stays"],
+    ResetFailsWhileOthersWrite => ["reset/while-others-write"],
+
+    GetSeesOtherNamespaces => ["namespace/get-does-not-cross"],
+    DeleteReachesOtherNamespaces => ["namespace/delete-does-not-cross"],
+    ResetRemovesAllNamespaces => ["namespace/reset-does-not-cross", "namespace/writers-do-not-cross"],
+    ResetRemovesNamespacesThatBeginAlike => ["namespace/reset-does-not-cross"],
+    ResetTakesTheNamespaceForAPattern => ["namespace/reset-does-not-cross"],
+    NamespacesFoldCase => ["namespace/get-does-not-cross", "namespace/reset-does-not-cross"],
+    SwapSeesOtherNamespaces => ["namespace/swap-does-not-cross"],
+    ScanSeesOtherNamespaces => ["namespace/scan-does-not-cross"],
+    EachOpeningIsEmpty => ["namespace/opened-twice-is-one"],
+
+    TouchCreates => ["touch/missing-is-none"],
+    TouchRevives => ["touch/expired-is-not-revived"],
+    TouchNeverExtends => ["touch/extends"],
+    TouchHidesThatItExtends => ["touch/extends"],
+    TouchMakesEternal => ["touch/extension-lasts"],
+    TouchIgnoresTheSlack => ["touch/within-the-slack-changes-nothing"],
+    TouchSaysItsOwnTtlRemains => ["touch/within-the-slack-changes-nothing", "touch/never-shortens"],
+    TouchShortens => ["touch/never-shortens"],
+    TouchGivesATtlToWhatHasNone => ["touch/never-expiring-stays-so"],
+    TouchByZeroDeletes => ["touch/zero-extends-nothing"],
+    HugeTouchFails => ["touch/huge-saturates"],
+    TouchCutsTheValue => ["touch/keeps-the-value"],
+    TouchIsNotAtomic => ["touch/racing-delete-is-not-undone", "touch/racing-set-is-not-undone"],
+    UnclaimedTouchExtendsNothing => ["touch/default-always-extends"],
+
+    SwapCreatesNothing => ["swap/creates-if-missing"],
+    SwapReplacesNothing => ["swap/replaces"],
+    SwapDeletesNothing => ["swap/deletes"],
+    SwapOfNothingIsRefused => ["swap/nothing-for-nothing"],
+    ConflictHidesTheCurrentValue => ["swap/conflict-shows-the-current-value"],
+    ConflictWritesTheTtl => ["swap/conflict-changes-nothing"],
+    SwapKeepsTheOldTtl => ["swap/replaces-the-ttl"],
+    SwapIgnoresExpiry => ["swap/expired-counts-as-missing"],
+    SwapByZeroIsForEver => ["swap/zero-is-delete"],
+    HugeSwapFails => ["swap/huge-saturates"],
+    SwapTakesEmptyForMissing => ["swap/empty-is-not-missing"],
+    SwapComparesText => ["swap/compares-bytes"],
+    SwapIsNotAtomic => [
+        "swap/one-creator-wins",
+        "swap/one-replacer-wins",
+        "swap/no-update-is-lost",
+        "swap/racing-delete-is-not-undone",
+        "swap/racing-set-is-not-undone",
+        "reset/racing-swap-is-not-undone"
+    ],
+
+    ScanNeverEnds => ["scan/of-nothing-ends"],
+    ScanSkipsBetweenPages => ["scan/sees-every-key"],
+    ScanIgnoresTheLimit => ["scan/pages-keep-the-limit"],
+    ScanShowsExpired => ["scan/expired-is-not-seen"],
+    ScanShowsDeleted => ["scan/deleted-is-not-seen"],
+    ScanForgetsTheTtl => ["scan/shows-the-remaining-ttl"],
+    ScanCountsPositions => ["scan/present-throughout-is-seen"],
+    UnclaimedScanWorks => ["scan/unclaimed-is-unsupported"],
+
+    PurgeRemovesWhatLives => ["purge/keeps-what-lives"],
+    PurgeOfNothingFails => ["purge/of-nothing-is-ok"],
+    PurgeDoesNotLookAgain => ["purge/while-others-write"],
+
+    SetRemovesFirst => ["cancellation/set"],
+    SetWritesTheTtlLater => ["cancellation/set"],
+    DeleteEmptiesFirst => ["cancellation/delete"],
+    SwapRemovesFirst => ["cancellation/swap"],
+    TouchTakesTheValueOut => ["cancellation/touch"],
+    DroppedResetLeavesItsMark => ["cancellation/reset"],
+
+    PingFails => ["ping/answers"],
+    SecondCloseFails => ["close/is-idempotent"],
+    ClosedStorageStillReads => ["close/later-operations-fail"],
+    ClosedStorageStillPings => ["close/later-operations-fail"],
+    UnclaimedCloseFails => ["close/default-is-ok"],
+
+    ErrorNamesAnotherBackend => ["error/names-backend-and-operation"],
+    ErrorNamesAnotherOperation => ["error/names-backend-and-operation"],
+    ErrorShowsTheKey => ["error/shows-no-key-or-value"],
+    ErrorSourceShowsTheKey => ["error/shows-no-key-or-value"],
+    ErrorShowsTheValue => ["error/shows-no-key-or-value"],
+    PanicsOnAnEmptyKey => ["key/empty-is-refused"],
+    HangsOnPing => ["ping/answers"],
+}
