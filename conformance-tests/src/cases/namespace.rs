@@ -56,17 +56,17 @@ async fn delete(storage: Subject) -> Verdict {
 }
 
 async fn reset(storage: Subject) -> Verdict {
-    let mut others = vec![(storage.share(), "")];
+    let mut all = vec![(storage.share(), "")];
     for suffix in CONFUSABLE {
-        others.push((storage.open_beside(suffix).await?, suffix));
+        all.push((storage.open_beside(suffix).await?, suffix));
     }
-    for (other, _) in &others {
-        other.set("key", Bytes::from("theirs"), None).await?;
-    }
-    while let Some((last, suffix)) = others.pop() {
-        last.reset().await?;
-        ensure!(last.get("key").await?.is_none(), "the reset of {suffix:?} removed nothing");
-        for (other, kept) in &others {
+    for (reset, suffix) in &all {
+        for (storage, _) in &all {
+            storage.set("key", Bytes::from("value"), None).await?;
+        }
+        reset.reset().await?;
+        ensure!(reset.get("key").await?.is_none(), "the reset of {suffix:?} removed nothing");
+        for (other, kept) in all.iter().filter(|(_, other)| other != suffix) {
             ensure!(other.get("key").await?.is_some(), "the reset of {suffix:?} reached {kept:?}");
         }
     }

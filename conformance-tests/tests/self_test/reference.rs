@@ -181,7 +181,10 @@ impl Reference {
             (Some(Fault::TinyTtlIsForEver), Some(ttl)) if ttl < SECOND / 1_000 => None,
             (Some(Fault::ZeroTtlIsForEver), Some(Duration::ZERO)) => None,
             (Some(Fault::HugeTtlWraps), Some(ttl)) => {
-                Some(Duration::from_millis(ttl::to_millis(ttl) & u64::from(u32::MAX >> 8)))
+                // A signed number of 32 bits: half of them are in the past.
+                let wrapped = u32::try_from(ttl.as_millis() & u128::from(u32::MAX)).unwrap_or(0);
+                let is_past = wrapped > u32::MAX / 2;
+                Some(if is_past { Duration::ZERO } else { Duration::from_millis(wrapped.into()) })
             }
             (_, ttl) => ttl,
         };
