@@ -1,7 +1,6 @@
 use std::{
     collections::BinaryHeap,
     fmt,
-    hash::{BuildHasher, RandomState},
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -10,8 +9,9 @@ use std::{
     time::Duration,
 };
 
+use ahash::RandomState;
 use cloakroom_storage::{Bytes, Cursor, Entry as Scanned, Page, Swap, Touch, Touched};
-use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
+use moka::{policy::EvictionPolicy, sync::Cache};
 
 use crate::{
     MemoryConfig,
@@ -24,42 +24,39 @@ use crate::{
 /// one another, but neither a plain insert nor an invalidation, so that an update which raced a delete would
 /// bring the deleted value back.
 pub(crate) struct Space {
-    entries: Cache<String, Entry>,
+    entries: Cache<String, Entry, RandomState>,
+    max_bytes: u64,
+    /// Random for each storage, so that nobody can choose keys that collide.
+    hasher: RandomState,
     locks: [Mutex<()>; LOCKS],
-    lock_choice: RandomState,
     /// How often the namespace was reset. An entry of an earlier epoch is gone, at one instant for all keys,
     /// and a swap that had read before the reset cannot write past it.
     ///
     /// Whoever changes a key reads the epoch under the key's lock, so that nobody takes a newer value for a
     /// dead one.
-    epoch: Arc<AtomicU64>,
-    evictions: Arc<AtomicU64>,
+    epoch: AtomicU64,
+    evictions: AtomicU64,
 }
 
 const LOCKS: usize = 64;
 
 impl Space {
     pub(crate) fn new(config: MemoryConfig) -> Self {
-        let (evictions, epoch) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let (counter, current) = (Arc::clone(&evictions), Arc::clone(&epoch));
+        let hasher = RandomState::default();
         let entries = Cache::builder()
             .max_capacity(config.max_bytes())
             .weigher(|key: &String, entry: &Entry| weight(key, entry))
             // Not the default TinyLFU: it refuses new entries when full, each a user who has just logged in.
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(Reaping)
-            .eviction_listener(move |_, entry: Entry, cause| {
-                if cause == RemovalCause::Size && entry.is_live(current.load(Ordering::Acquire)) {
-                    count_eviction(&counter, config.max_bytes());
-                }
-            })
-            .build();
+            .build_with_hasher(hasher.clone());
         Self {
             entries,
+            max_bytes: config.max_bytes(),
+            hasher,
             locks: [const { Mutex::new(()) }; LOCKS],
-            lock_choice: RandomState::new(),
-            epoch,
-            evictions,
+            epoch: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
         }
     }
 
@@ -147,7 +144,6 @@ impl Space {
     }
 
     pub(crate) fn evictions(&self) -> u64 {
-        self.entries.run_pending_tasks();
         self.evictions.load(Ordering::Relaxed)
     }
 
@@ -157,7 +153,7 @@ impl Space {
 
     /// Holds back every other change of the key. Never held across an await.
     fn lock(&self, key: &str) -> MutexGuard<'_, ()> {
-        let choice = self.lock_choice.hash_one(key) % LOCKS as u64;
+        let choice = self.hasher.hash_one(key) % LOCKS as u64;
         let index = usize::try_from(choice).unwrap_or(0);
         // The lock guards no data that a panic could leave half changed.
         self.locks[index].lock().unwrap_or_else(PoisonError::into_inner)
@@ -167,9 +163,29 @@ impl Space {
     fn put(&self, key: &str, value: Option<Bytes>, ttl: Option<Duration>, epoch: u64) {
         match value {
             Some(value) if ttl != Some(Duration::ZERO) => {
-                self.entries.insert(key.to_owned(), Entry::new(value, ttl, epoch));
+                let entry = Entry::new(value, ttl, epoch);
+                self.count_eviction(key, &entry);
+                self.entries.insert(key.to_owned(), entry);
             }
             _ => self.entries.invalidate(key),
+        }
+    }
+
+    /// Counts evictions by their cause, a new entry that comes while the namespace is full: the cache's own
+    /// listener would make every write half as slow again. Says so on the 1st, 2nd, 4th, 8th ... of them, so that
+    /// a full storage does not fill the log as well.
+    fn count_eviction(&self, key: &str, entry: &Entry) {
+        let needed = self.entries.weighted_size().saturating_add(weight(key, entry).into());
+        if needed <= self.max_bytes || self.entries.contains_key(key) {
+            return;
+        }
+        let evictions = self.evictions.fetch_add(1, Ordering::Relaxed) + 1;
+        if evictions.is_power_of_two() {
+            tracing::warn!(
+                evictions,
+                max_bytes = self.max_bytes,
+                "the memory storage is full and evicts entries, each perhaps a session; raise max_bytes"
+            );
         }
     }
 
@@ -207,18 +223,6 @@ fn is_fresh(entry: &Entry, touch: Touch) -> bool {
 
 fn untouched(entry: Entry) -> Touched {
     Touched { remaining: entry.remaining(), value: entry.value, extended: false }
-}
-
-/// Says so on the 1st, 2nd, 4th, 8th ... eviction, so that a full storage does not fill the log as well.
-fn count_eviction(counter: &AtomicU64, max_bytes: u64) {
-    let evictions = counter.fetch_add(1, Ordering::Relaxed) + 1;
-    if evictions.is_power_of_two() {
-        tracing::warn!(
-            evictions,
-            max_bytes,
-            "the memory storage is full and evicts live entries, each perhaps a session; raise max_bytes"
-        );
-    }
 }
 
 /// An entry of a scan, in the order of its key.

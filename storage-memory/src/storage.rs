@@ -102,8 +102,8 @@ impl MemoryStorage {
         Self::open(Arc::clone(&self.engine), namespace)
     }
 
-    /// How many live entries of this namespace were evicted because it was full. Each may have been a session:
-    /// where this grows, raise [`MemoryConfig::with_max_bytes`].
+    /// How many new entries came while this namespace was full, each at the cost of the least recently used one,
+    /// which may have been a session: where this grows, raise [`MemoryConfig::with_max_bytes`].
     #[must_use]
     pub fn evictions(&self) -> u64 {
         self.space.evictions()
