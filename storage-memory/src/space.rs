@@ -40,6 +40,9 @@ pub(crate) struct Space {
 
 const LOCKS: usize = 64;
 
+/// How many entries are removed before other tasks may run: less than a millisecond's worth.
+const BATCH: usize = 100;
+
 impl Space {
     pub(crate) fn new(config: MemoryConfig) -> Self {
         let hasher = RandomState::default();
@@ -75,9 +78,9 @@ impl Space {
     }
 
     /// Every entry is gone when the epoch changes; the rest gives their memory back.
-    pub(crate) fn reset(&self) {
+    pub(crate) async fn reset(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.remove_dead();
+        self.remove_dead().await;
     }
 
     pub(crate) fn get_and_touch(&self, key: &str, touch: Touch) -> Option<Touched> {
@@ -137,8 +140,8 @@ impl Space {
         Page { next: last.map(|entry| Cursor::new(entry.key.clone())), entries }
     }
 
-    pub(crate) fn purge_expired(&self) -> u64 {
-        let purged = self.remove_dead();
+    pub(crate) async fn purge_expired(&self) -> u64 {
+        let purged = self.remove_dead().await;
         self.entries.run_pending_tasks();
         purged
     }
@@ -189,12 +192,17 @@ impl Space {
         }
     }
 
-    fn remove_dead(&self) -> u64 {
+    /// Lets other tasks run between batches; dropped half way, it leaves some memory for the next one.
+    async fn remove_dead(&self) -> u64 {
+        let is_dead = |entry: &Entry| !entry.is_live(self.epoch());
+        let dead: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| is_dead(entry)).map(|(key, _)| key).collect();
         let mut removed = 0;
-        for (key, entry) in &self.entries {
-            if !entry.is_live(self.epoch()) && self.remove_if_dead(&key) {
-                removed += 1;
+        for batch in dead.chunks(BATCH) {
+            for key in batch {
+                removed += u64::from(self.remove_if_dead(key));
             }
+            tokio::task::yield_now().await;
         }
         removed
     }

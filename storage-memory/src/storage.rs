@@ -26,10 +26,10 @@ const DEFAULT_NAMESPACE: &str = "default";
 /// Clones share their data and are closed together. Other namespaces of the same engine are opened with
 /// [`namespace`](Self::namespace).
 ///
-/// Every operation is atomic and immediate: no future of it ever waits, so none can be cancelled half way.
-/// [`reset`](Storage::reset), [`scan`](Storage::scan) (for each page) and
-/// [`purge_expired`](Storage::purge_expired) look at every entry, some tens of milliseconds for a hundred
-/// thousand of them; a scan's pages are in the order of the keys.
+/// Every operation is atomic and takes effect at once, so that none can be cancelled half way; a
+/// [`reset`](Storage::reset) gives the memory back afterwards, in batches between which other tasks run. It,
+/// [`purge_expired`](Storage::purge_expired) and [`scan`](Storage::scan) (for each page) look at every entry, about
+/// a tenth of a second for a hundred thousand of them. A scan's pages are in the order of the keys.
 ///
 /// ```
 /// use cloakroom_storage::{Bytes, Storage};
@@ -183,7 +183,7 @@ impl Storage for MemoryStorage {
 
     async fn reset(&self) -> Result<()> {
         self.check_open(Operation::Reset)?;
-        self.space.reset();
+        self.space.reset().await;
         Ok(())
     }
 
@@ -222,7 +222,7 @@ impl Storage for MemoryStorage {
 
     async fn purge_expired(&self) -> Result<u64> {
         self.check_open(Operation::PurgeExpired)?;
-        Ok(self.space.purge_expired())
+        Ok(self.space.purge_expired().await)
     }
 
     async fn ping(&self) -> Result<()> {
