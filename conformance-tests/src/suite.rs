@@ -145,7 +145,10 @@ pub fn test_main(suites: impl IntoIterator<Item = Suite>) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let trials = suites.iter().flat_map(|suite| cases().iter().map(|case| suite.trial(case))).collect();
-    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    let mut arguments = Arguments::from_args();
+    // Cases wait for TTLs more than they work, so more of them than there are cores.
+    arguments.test_threads.get_or_insert(16);
+    let conclusion = libtest_mimic::run(&arguments, trials);
     if let Some(folder) = env::var_os("CLOAKROOM_REPORT_DIR").map(PathBuf::from) {
         for suite in &suites {
             suite.write_report(&folder);
