@@ -80,7 +80,7 @@ pub(crate) struct Pending {
 pub(crate) enum Saved {
     /// The session is stored under `stored.id`, with this content and TTL.
     Stored { stored: Stored, envelope: Envelope, ttl: Duration },
-    /// Only the TTL was put right; zero time has passed for the content.
+    /// Only the TTL was put right.
     Renewed { ttl: Duration },
     /// It was destroyed elsewhere and stays so: nothing was stored.
     Lost,
