@@ -159,7 +159,6 @@ impl Store {
         &self.inner.config
     }
 
-    /// The object itself, as calls through `Arc<dyn Storage>` would allocate each future twice.
     pub(crate) fn storage(&self) -> &dyn Storage {
         &*self.inner.storage
     }

@@ -1,62 +1,112 @@
 //! Shared and boxed storages are storages: every method goes to the inner one, none to a default.
+//!
+//! The methods are written as `async_trait` expands them, so that the inner future is passed on as it is: an
+//! `async fn` here would allocate a second one around it, on every call that an application makes.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, pin::Pin, sync::Arc, time::Duration};
 
-use crate::{Bytes, Capabilities, Cursor, Page, Result, Storage, Swap, Touch, Touched, async_trait};
+use crate::{Bytes, Capabilities, Cursor, Page, Result, Storage, Swap, Touch, Touched};
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
-        #[async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<S: Storage + ?Sized> Storage for $pointer {
-            async fn get(&self, key: &str) -> Result<Option<Bytes>> {
-                (**self).get(key).await
+            fn get<'s, 'k, 'a>(&'s self, key: &'k str) -> Answer<'a, Option<Bytes>>
+            where
+                's: 'a,
+                'k: 'a,
+                Self: 'a,
+            {
+                (**self).get(key)
             }
 
-            async fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<()> {
-                (**self).set(key, value, ttl).await
+            fn set<'s, 'k, 'a>(&'s self, key: &'k str, value: Bytes, ttl: Option<Duration>) -> Answer<'a, ()>
+            where
+                's: 'a,
+                'k: 'a,
+                Self: 'a,
+            {
+                (**self).set(key, value, ttl)
             }
 
-            async fn delete(&self, key: &str) -> Result<()> {
-                (**self).delete(key).await
+            fn delete<'s, 'k, 'a>(&'s self, key: &'k str) -> Answer<'a, ()>
+            where
+                's: 'a,
+                'k: 'a,
+                Self: 'a,
+            {
+                (**self).delete(key)
             }
 
-            async fn reset(&self) -> Result<()> {
-                (**self).reset().await
+            fn reset<'s, 'a>(&'s self) -> Answer<'a, ()>
+            where
+                's: 'a,
+                Self: 'a,
+            {
+                (**self).reset()
             }
 
             fn capabilities(&self) -> Capabilities {
                 (**self).capabilities()
             }
 
-            async fn get_and_touch(&self, key: &str, touch: Touch) -> Result<Option<Touched>> {
-                (**self).get_and_touch(key, touch).await
+            fn get_and_touch<'s, 'k, 'a>(&'s self, key: &'k str, touch: Touch) -> Answer<'a, Option<Touched>>
+            where
+                's: 'a,
+                'k: 'a,
+                Self: 'a,
+            {
+                (**self).get_and_touch(key, touch)
             }
 
-            async fn compare_and_swap(
-                &self,
-                key: &str,
-                expected: Option<&[u8]>,
+            fn compare_and_swap<'s, 'k, 'e, 'a>(
+                &'s self,
+                key: &'k str,
+                expected: Option<&'e [u8]>,
                 new: Option<Bytes>,
                 ttl: Option<Duration>,
-            ) -> Result<Swap> {
-                (**self).compare_and_swap(key, expected, new, ttl).await
+            ) -> Answer<'a, Swap>
+            where
+                's: 'a,
+                'k: 'a,
+                'e: 'a,
+                Self: 'a,
+            {
+                (**self).compare_and_swap(key, expected, new, ttl)
             }
 
-            async fn scan(&self, after: Option<Cursor>, limit: NonZeroUsize) -> Result<Page> {
-                (**self).scan(after, limit).await
+            fn scan<'s, 'a>(&'s self, after: Option<Cursor>, limit: NonZeroUsize) -> Answer<'a, Page>
+            where
+                's: 'a,
+                Self: 'a,
+            {
+                (**self).scan(after, limit)
             }
 
-            async fn purge_expired(&self) -> Result<u64> {
-                (**self).purge_expired().await
+            fn purge_expired<'s, 'a>(&'s self) -> Answer<'a, u64>
+            where
+                's: 'a,
+                Self: 'a,
+            {
+                (**self).purge_expired()
             }
 
-            async fn ping(&self) -> Result<()> {
-                (**self).ping().await
+            fn ping<'s, 'a>(&'s self) -> Answer<'a, ()>
+            where
+                's: 'a,
+                Self: 'a,
+            {
+                (**self).ping()
             }
 
-            async fn close(&self) -> Result<()> {
-                (**self).close().await
+            fn close<'s, 'a>(&'s self) -> Answer<'a, ()>
+            where
+                's: 'a,
+                Self: 'a,
+            {
+                (**self).close()
             }
         }
     )*};
