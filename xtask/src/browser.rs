@@ -4,8 +4,9 @@ use std::fs;
 
 use crate::command::{Failure, program};
 
-/// What the test drives, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+/// What the test drives, by the names of either program, and the Debian package that brings it.
+const NEEDED: [(&[&str], &str); 2] =
+    [(&["chromium", "google-chrome"], "chromium"), (&["chromedriver"], "chromium-driver")];
 
 /// Makes a browser and its driver available, or says why the browser test will be ignored.
 pub(crate) fn prepare() {
@@ -27,7 +28,8 @@ pub(crate) fn prepare() {
 }
 
 fn missing() -> Vec<&'static str> {
-    NEEDED.iter().map(|(name, _)| *name).filter(|name| which::which(name).is_err()).collect()
+    let is_missing = |names: &&[&str]| names.iter().all(|name| which::which(name).is_err());
+    NEEDED.iter().map(|(names, _)| *names).filter(is_missing).map(|names| names[0]).collect()
 }
 
 fn packages() -> Vec<&'static str> {
