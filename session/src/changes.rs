@@ -1,18 +1,18 @@
 //! What a request has changed and not yet stored: replayed onto a newer state when another request was faster.
 
-use std::collections::BTreeMap;
+use bytestring::ByteString;
 
-use crate::envelope::{Envelope, Value};
+use crate::envelope::Envelope;
 
 /// A counter of changes: what was changed after a save began is not saved by it.
 pub(crate) type Revision = u64;
 
-#[derive(Clone, Default)]
+/// Which keys were changed, and when. What they were changed to is in the envelope that they were changed in.
+#[derive(Default)]
 pub(crate) struct Changes {
     revision: Revision,
-    /// `None`: the key was deleted.
-    values: BTreeMap<String, (Revision, Option<Value>)>,
-    idle_ms: Option<(Revision, Option<u64>)>,
+    keys: Vec<(ByteString, Revision)>,
+    idle: Option<Revision>,
 }
 
 impl Changes {
@@ -21,40 +21,45 @@ impl Changes {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.idle_ms.is_none()
+        self.keys.is_empty() && self.idle.is_none()
     }
 
     pub(crate) fn touches(&self, key: &str) -> bool {
-        self.values.contains_key(key)
+        self.keys.iter().any(|(known, _)| **known == *key)
     }
 
-    pub(crate) fn value(&mut self, key: &str, value: Option<Value>) {
+    pub(crate) fn value(&mut self, key: ByteString) {
         self.revision += 1;
-        self.values.insert(key.to_owned(), (self.revision, value));
-    }
-
-    pub(crate) fn idle(&mut self, idle_ms: Option<u64>) {
-        self.revision += 1;
-        self.idle_ms = Some((self.revision, idle_ms));
-    }
-
-    /// Replays the changes onto `envelope`.
-    pub(crate) fn apply(&self, envelope: &mut Envelope) {
-        for (key, (_, value)) in &self.values {
-            match value {
-                Some(value) => envelope.values.insert(key.clone(), value.clone()),
-                None => envelope.values.remove(key),
-            };
+        match self.keys.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, revision)) => *revision = self.revision,
+            None => self.keys.push((key, self.revision)),
         }
-        if let Some((_, idle_ms)) = self.idle_ms {
-            envelope.idle_ms = idle_ms;
+    }
+
+    pub(crate) fn idle(&mut self) {
+        self.revision += 1;
+        self.idle = Some(self.revision);
+    }
+
+    /// Replays the changes that were made in `from` onto `onto`.
+    pub(crate) fn replay(&self, from: &Envelope, onto: &mut Envelope) {
+        for (key, _) in &self.keys {
+            match from.values.get(key) {
+                Some(value) => onto.values.insert(key.clone(), value.clone()),
+                None => {
+                    onto.values.remove(key);
+                }
+            }
+        }
+        if self.idle.is_some() {
+            onto.idle_ms = from.idle_ms;
         }
     }
 
     /// Forgets what was changed up to `revision`: it is stored.
     pub(crate) fn forget_until(&mut self, revision: Revision) {
-        self.values.retain(|_, (changed, _)| *changed > revision);
-        self.idle_ms = self.idle_ms.filter(|(changed, _)| *changed > revision);
+        self.keys.retain(|(_, changed)| *changed > revision);
+        self.idle = self.idle.filter(|changed| *changed > revision);
     }
 
     /// Forgets everything, but keeps counting.

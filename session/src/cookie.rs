@@ -168,6 +168,33 @@ impl CookieOptions {
         Ok(())
     }
 
+    /// What every `Set-Cookie` of this configuration has in common.
+    pub(crate) fn attributes(&self) -> CookieAttributes {
+        let mut cookie = cookie::Cookie::build(("", ""))
+            .path(&self.path)
+            .secure(self.secure)
+            .http_only(self.http_only)
+            .same_site(match self.same_site {
+                SameSite::Strict => cookie::SameSite::Strict,
+                SameSite::Lax => cookie::SameSite::Lax,
+                SameSite::None => cookie::SameSite::None,
+            });
+        if let Some(domain) = &self.domain {
+            cookie = cookie.domain(domain);
+        }
+        let nameless = cookie.build().to_string();
+        let text = nameless.trim_start_matches('=').to_owned();
+        CookieAttributes { text, session_only: self.session_only }
+    }
+}
+
+/// The attributes as text, written once and not for every response.
+pub(crate) struct CookieAttributes {
+    text: String,
+    session_only: bool,
+}
+
+impl CookieAttributes {
     /// The `Set-Cookie` that carries an id for `age`.
     pub(crate) fn carry(&self, name: &str, id: &str, age: Duration) -> Option<HeaderValue> {
         // An age of 0 would mean "expired"; the cookie never outlives the session by more than this second.
@@ -181,23 +208,13 @@ impl CookieOptions {
     }
 
     fn header(&self, name: &str, value: &str, max_age: Option<u64>) -> Option<HeaderValue> {
-        let mut cookie = cookie::Cookie::build((name, value))
-            .path(&self.path)
-            .secure(self.secure)
-            .http_only(self.http_only)
-            .same_site(match self.same_site {
-                SameSite::Strict => cookie::SameSite::Strict,
-                SameSite::Lax => cookie::SameSite::Lax,
-                SameSite::None => cookie::SameSite::None,
-            });
-        if let Some(domain) = &self.domain {
-            cookie = cookie.domain(domain);
-        }
-        if let Some(seconds) = max_age.and_then(|seconds| i64::try_from(seconds).ok()) {
-            cookie = cookie.max_age(cookie::time::Duration::seconds(seconds));
+        let mut cookie = [name, "=", value, &self.text].concat();
+        if let Some(seconds) = max_age {
+            cookie.push_str("; Max-Age=");
+            cookie.push_str(&seconds.to_string());
         }
         // Name and attributes were checked when built, the value when it was made.
-        HeaderValue::try_from(cookie.build().to_string()).ok()
+        HeaderValue::try_from(cookie).ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
-    SessionConfig,
+    Store,
     extractor::{Origin, Sink},
     state::{Emission, State},
 };
@@ -15,7 +15,7 @@ pub(crate) fn emit(
     emission: Emission,
     state: &State,
     origin: &Origin,
-    config: &SessionConfig,
+    store: &Store,
     headers: &mut HeaderMap,
 ) {
     if emission == Emission::Nothing {
@@ -24,14 +24,14 @@ pub(crate) fn emit(
     let sinks = match origin {
         Origin::Sink(sink) => vec![sink.clone()],
         Origin::ReadOnly if !state.fresh => Vec::new(),
-        Origin::ReadOnly | Origin::Nowhere => config.extractor.sinks(),
+        Origin::ReadOnly | Origin::Nowhere => store.config().extractor.sinks(),
     };
     for sink in sinks {
         match (sink, emission) {
             (Sink::Cookie(name), Emission::Send(age)) => {
-                append_cookie(headers, config.cookie.carry(&name, state.id.as_str(), age));
+                append_cookie(headers, store.cookie().carry(&name, state.id.as_str(), age));
             }
-            (Sink::Cookie(name), _) => append_cookie(headers, config.cookie.expire(&name)),
+            (Sink::Cookie(name), _) => append_cookie(headers, store.cookie().expire(&name)),
             (Sink::Header(name), Emission::Send(_)) => insert_header(headers, &name, state.id.as_str()),
             (Sink::Header(_), _) => {}
         }

@@ -17,34 +17,41 @@ const MAX_LOST_RACES: usize = 1_000;
 /// How many ids are made before a generator is given up that repeats itself.
 const MAX_TAKEN_IDS: usize = 3;
 
+/// Replays this request's changes onto what another has stored.
+type Replay<'a> = dyn Fn(&Bytes) -> Result<Envelope, SessionError> + Send + Sync + 'a;
+
 pub(crate) async fn save(
     storage: &dyn Storage,
     config: &SessionConfig,
+    replay: &Replay<'_>,
     pending: Pending,
 ) -> Result<Saved, SessionError> {
-    let save = Save { storage, config };
-    match pending.stored.clone() {
-        None => save.create(pending.id, pending.envelope).await,
-        Some(stored) if stored.id != pending.id => save.rotate(stored, pending).await,
-        Some(stored) if pending.changes.is_empty() => save.renew(stored, pending).await,
-        Some(stored) => save.swap(stored, pending).await,
+    let Pending { id, stored, bytes, ttl, is_changed, ttl_drift, .. } = pending;
+    let save = Save { storage, config, replay };
+    match stored {
+        None => {
+            let stored = save.create(id, bytes, ttl).await?;
+            Ok(Saved::Stored { stored, merged: None, ttl })
+        }
+        Some(old) if old.id != id => save.rotate(old, id, bytes, ttl).await,
+        Some(stored) if is_changed => save.swap(stored, bytes, ttl).await,
+        Some(stored) => save.renew(stored, ttl, ttl_drift).await,
     }
 }
 
 struct Save<'a> {
     storage: &'a dyn Storage,
     config: &'a SessionConfig,
+    replay: &'a Replay<'a>,
 }
 
 impl Save<'_> {
     /// Stores a session that is not stored yet. A new id is free, unless a custom generator repeats itself.
-    async fn create(&self, mut id: SessionId, envelope: Envelope) -> Result<Saved, SessionError> {
-        let ttl = self.config.ttl(&envelope);
-        let bytes = envelope.encode();
+    async fn create(&self, mut id: SessionId, bytes: Bytes, ttl: Duration) -> Result<Stored, SessionError> {
         for _ in 0..MAX_TAKEN_IDS {
-            let swap = self.put(&id, None, bytes.clone(), ttl).await?;
-            if swap.is_swapped() {
-                return Ok(Saved::Stored { stored: Stored { id, bytes }, envelope, ttl });
+            let key = id.storage_key();
+            if self.put(&key, None, bytes.clone(), ttl).await?.is_swapped() {
+                return Ok(Stored { id, key, bytes });
             }
             id = self.config.id_generator.next()?;
         }
@@ -52,22 +59,26 @@ impl Save<'_> {
     }
 
     /// Stores this request's changes. Where another request was faster, they are replayed onto its result.
-    async fn swap(&self, stored: Stored, pending: Pending) -> Result<Saved, SessionError> {
-        let Pending { mut envelope, changes, .. } = pending;
-        let Stored { id, bytes: mut base } = stored;
+    async fn swap(
+        &self,
+        mut stored: Stored,
+        mut bytes: Bytes,
+        mut ttl: Duration,
+    ) -> Result<Saved, SessionError> {
+        let mut merged = None;
         for _ in 0..MAX_LOST_RACES {
-            let ttl = self.config.ttl(&envelope);
-            let bytes = envelope.encode();
-            match self.put(&id, Some(&base), bytes.clone(), ttl).await? {
+            match self.put(&stored.key, Some(&stored.bytes), bytes.clone(), ttl).await? {
                 Swap::Swapped if ttl.is_zero() => return Ok(Saved::Lost),
                 Swap::Swapped => {
-                    return Ok(Saved::Stored { stored: Stored { id, bytes }, envelope, ttl });
+                    stored.bytes = bytes;
+                    return Ok(Saved::Stored { stored, merged, ttl });
                 }
                 Swap::Conflict { current: None } => return Ok(Saved::Lost),
                 Swap::Conflict { current: Some(newer) } => {
-                    envelope = Envelope::decode(&newer)?;
-                    changes.apply(&mut envelope);
-                    base = newer;
+                    let envelope = (self.replay)(&newer)?;
+                    (bytes, ttl) = (envelope.encode(), self.config.ttl(&envelope));
+                    merged = Some(envelope);
+                    stored.bytes = newer;
                 }
             }
         }
@@ -76,54 +87,54 @@ impl Save<'_> {
 
     /// Moves the session to its new id: stored there first, so that a crash in between loses nothing, then
     /// removed from the old one, and only if nobody has changed it meanwhile.
-    async fn rotate(&self, old: Stored, pending: Pending) -> Result<Saved, SessionError> {
-        let Saved::Stored { stored: mut new, mut envelope, mut ttl } =
-            self.create(pending.id, pending.envelope).await?
-        else {
-            return Ok(Saved::Lost);
-        };
-        let mut base = old.bytes;
+    async fn rotate(
+        &self,
+        mut old: Stored,
+        id: SessionId,
+        bytes: Bytes,
+        mut ttl: Duration,
+    ) -> Result<Saved, SessionError> {
+        let mut stored = self.create(id, bytes, ttl).await?;
+        let mut merged = None;
         for _ in 0..MAX_LOST_RACES {
-            let removed = self.storage.compare_and_swap(&old.id.storage_key(), Some(&base), None, None).await;
-            let newer = match removed {
-                Ok(Swap::Swapped) => return Ok(Saved::Stored { stored: new, envelope, ttl }),
+            let newer = match self.storage.compare_and_swap(&old.key, Some(&old.bytes), None, None).await {
+                Ok(Swap::Swapped) => return Ok(Saved::Stored { stored, merged, ttl }),
                 Ok(Swap::Conflict { current: Some(newer) }) => newer,
                 Ok(Swap::Conflict { current: None }) => {
-                    self.storage.delete(&new.id.storage_key()).await?;
+                    self.storage.delete(&stored.key).await?;
                     return Ok(Saved::Overtaken);
                 }
                 Err(error) => {
                     // Nobody has the new id, so what is left under it can only expire.
-                    if let Err(error) = self.storage.delete(&new.id.storage_key()).await {
+                    if let Err(error) = self.storage.delete(&stored.key).await {
                         tracing::warn!(%error, "could not remove a new session id that was not given out");
                     }
                     return Err(error.into());
                 }
             };
-            envelope = Envelope::decode(&newer)?;
-            pending.changes.apply(&mut envelope);
+            let envelope = (self.replay)(&newer)?;
             ttl = self.config.ttl(&envelope);
             let bytes = envelope.encode();
-            if !self.put(&new.id, Some(&new.bytes), bytes.clone(), ttl).await?.is_swapped() {
+            if !self.put(&stored.key, Some(&stored.bytes), bytes.clone(), ttl).await?.is_swapped() {
                 return Ok(Saved::Overtaken);
             }
-            new.bytes = bytes;
-            base = newer;
+            stored.bytes = bytes;
+            merged = Some(envelope);
+            old.bytes = newer;
         }
         Err(SessionError::Contended)
     }
 
     /// Puts the TTL right where the touch could not know the session's own.
-    async fn renew(&self, stored: Stored, pending: Pending) -> Result<Saved, SessionError> {
-        let ttl = self.config.ttl(&pending.envelope);
-        match pending.ttl_drift {
+    async fn renew(&self, stored: Stored, ttl: Duration, drift: TtlDrift) -> Result<Saved, SessionError> {
+        match drift {
             TtlDrift::TooLong => {
                 // A conflict means that another request has stored the session, with the right TTL.
-                let _ = self.put(&stored.id, Some(&stored.bytes), stored.bytes.clone(), ttl).await?;
+                let _ = self.put(&stored.key, Some(&stored.bytes), stored.bytes.clone(), ttl).await?;
             }
             TtlDrift::TooShort => {
                 let touch = Touch::new(ttl, self.config.slack(ttl));
-                self.storage.get_and_touch(&stored.id.storage_key(), touch).await?;
+                self.storage.get_and_touch(&stored.key, touch).await?;
             }
             TtlDrift::None => {}
         }
@@ -132,11 +143,11 @@ impl Save<'_> {
 
     async fn put(
         &self,
-        id: &SessionId,
+        key: &str,
         expected: Option<&[u8]>,
         new: Bytes,
         ttl: Duration,
     ) -> Result<Swap, SessionError> {
-        Ok(self.storage.compare_and_swap(&id.storage_key(), expected, Some(new), Some(ttl)).await?)
+        Ok(self.storage.compare_and_swap(key, expected, Some(new), Some(ttl)).await?)
     }
 }

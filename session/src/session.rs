@@ -4,6 +4,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
+use bytestring::ByteString;
 use cloakroom_storage::{Storage, ttl};
 use http::{Extensions, HeaderMap};
 use serde::{Serialize, de::DeserializeOwned};
@@ -98,9 +100,9 @@ impl Session {
         let Some(value) = state.envelope.values.get(key.name()) else { return Ok(None) };
         let expected = self.inner.store.types().of::<T>();
         if value.type_name != expected {
-            let shown = |name: &std::borrow::Cow<'static, str>| match &**name {
+            let shown = |name: &ByteString| match &**name {
                 UNREGISTERED => "a value of an unregistered type".into(),
-                _ => name.clone(),
+                name => name.to_owned().into(),
             };
             return Err(SessionError::TypeMismatch {
                 expected: shown(&expected),
@@ -147,7 +149,7 @@ impl Session {
     /// The keys that have a value, in alphabetical order.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        self.state().envelope.values.keys().cloned().collect()
+        self.state().envelope.values.keys().map(str::to_owned).collect()
     }
 
     /// The session's id: the token that the client has, or will have with this response.
@@ -214,7 +216,7 @@ impl Session {
     }
 
     async fn delete_stored(&self) -> Result<(), SessionError> {
-        let stored = self.state().stored.as_ref().map(|stored| stored.id.storage_key());
+        let stored = self.state().stored.as_ref().map(|stored| stored.key.clone());
         match stored {
             Some(key) => Ok(self.storage().delete(&key).await?),
             None => Ok(()),
@@ -229,9 +231,11 @@ impl Session {
     /// kept and tried again by the next save.
     pub async fn save(&self) -> Result<(), SessionError> {
         let _turn = self.inner.saving.lock().await;
-        let Some(pending) = self.state().pending() else { return Ok(()) };
+        let Some(pending) = self.state().pending(self.config()) else { return Ok(()) };
         let revision = pending.revision;
-        let result = save::save(self.storage(), self.config(), pending).await;
+        // Asked for only when another request was faster.
+        let replay = |newer: &Bytes| self.state().replayed(newer);
+        let result = save::save(self.storage(), self.config(), &replay, pending).await;
         let mut state = self.state();
         match result {
             Ok(saved) => {
@@ -250,7 +254,7 @@ impl Session {
     pub fn emit(&self, headers: &mut HeaderMap) {
         let mut state = self.state();
         let emission = std::mem::replace(&mut state.emission, Emission::Nothing);
-        emit(emission, &state, &self.inner.origin, self.config(), headers);
+        emit(emission, &state, &self.inner.origin, self.store(), headers);
     }
 
     /// Gives this session an idle timeout of its own, from the next save on; zero means the configured one.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::{
     SavePolicy, SessionConfig, SessionError, SessionId,
@@ -45,6 +46,8 @@ pub(crate) enum Life {
 #[derive(Clone)]
 pub(crate) struct Stored {
     pub(crate) id: SessionId,
+    /// The storage key of `id`.
+    pub(crate) key: String,
     /// What is stored, as far as this request knows.
     pub(crate) bytes: Bytes,
 }
@@ -70,16 +73,19 @@ pub(crate) enum Emission {
 pub(crate) struct Pending {
     pub(crate) id: SessionId,
     pub(crate) stored: Option<Stored>,
-    pub(crate) envelope: Envelope,
-    pub(crate) changes: Changes,
+    /// The session with the changes, as it is to be stored.
+    pub(crate) bytes: Bytes,
+    pub(crate) ttl: Duration,
+    /// Whether there are changes, or only a TTL to be put right.
+    pub(crate) is_changed: bool,
     pub(crate) ttl_drift: TtlDrift,
     pub(crate) revision: Revision,
 }
 
 /// How a save ended.
 pub(crate) enum Saved {
-    /// The session is stored under `stored.id`, with this content and TTL.
-    Stored { stored: Stored, envelope: Envelope, ttl: Duration },
+    /// The session is stored, with this TTL; `merged`: its content, where other requests have changed it too.
+    Stored { stored: Stored, merged: Option<Envelope>, ttl: Duration },
     /// Only the TTL was put right.
     Renewed { ttl: Duration },
     /// It was destroyed elsewhere and stays so: nothing was stored.
@@ -151,22 +157,26 @@ impl State {
     pub(crate) fn set(&mut self, key: &str, value: Value) {
         let unchanged = !self.changes.touches(key) && self.envelope.values.get(key) == Some(&value);
         if self.life == Life::Live && !unchanged {
-            self.changes.value(key, Some(value.clone()));
-            self.envelope.values.insert(key.to_owned(), value);
+            let key = ByteString::from(key);
+            self.changes.value(key.clone());
+            self.envelope.values.insert(key, value);
         }
     }
 
     pub(crate) fn delete(&mut self, key: &str) -> bool {
-        let known = self.life == Life::Live && self.envelope.values.remove(key).is_some();
-        if known {
-            self.changes.value(key, None);
+        if self.life != Life::Live {
+            return false;
         }
-        known
+        let removed = self.envelope.values.remove(key);
+        removed.is_some_and(|(key, _)| {
+            self.changes.value(key);
+            true
+        })
     }
 
     pub(crate) fn set_idle(&mut self, idle_ms: Option<u64>) {
         if self.life == Life::Live && self.envelope.idle_ms != idle_ms {
-            self.changes.idle(idle_ms);
+            self.changes.idle();
             self.envelope.idle_ms = idle_ms;
         }
     }
@@ -186,7 +196,7 @@ impl State {
     }
 
     /// What there is to save, if anything.
-    pub(crate) fn pending(&self) -> Option<Pending> {
+    pub(crate) fn pending(&self, config: &SessionConfig) -> Option<Pending> {
         let changed = match &self.stored {
             _ if self.life != Life::Live => false,
             None => self.must_store || !self.envelope.values.is_empty() || self.envelope.idle_ms.is_some(),
@@ -197,22 +207,32 @@ impl State {
         changed.then(|| Pending {
             id: self.id.clone(),
             stored: self.stored.clone(),
-            envelope: self.envelope.clone(),
-            changes: self.changes.clone(),
+            bytes: self.envelope.encode(),
+            ttl: config.ttl(&self.envelope),
+            is_changed: !self.changes.is_empty(),
             ttl_drift: self.ttl_drift,
             revision: self.changes.revision(),
         })
     }
 
+    /// What another request has stored meanwhile, with this one's changes.
+    pub(crate) fn replayed(&self, newer: &Bytes) -> Result<Envelope, SessionError> {
+        let mut envelope = Envelope::decode(newer)?;
+        self.changes.replay(&self.envelope, &mut envelope);
+        Ok(envelope)
+    }
+
     /// Takes over how a save ended. What was changed after it began is still to be saved.
     pub(crate) fn saved(&mut self, saved: Saved, revision: Revision, config: &SessionConfig) {
         match saved {
-            Saved::Stored { stored, envelope, ttl } => {
+            Saved::Stored { stored, merged, ttl } => {
                 self.changes.forget_until(revision);
                 self.id = stored.id.clone();
                 self.stored = Some(stored);
-                self.envelope = envelope;
-                self.changes.apply(&mut self.envelope);
+                if let Some(mut merged) = merged {
+                    self.changes.replay(&self.envelope, &mut merged);
+                    self.envelope = merged;
+                }
                 self.fresh_when_stored = self.fresh;
                 self.must_store = false;
                 self.renewed(ttl, config);

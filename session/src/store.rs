@@ -5,6 +5,7 @@ use http::request::Parts;
 
 use crate::{
     ConfigError, Session, SessionConfig, SessionError, SessionId,
+    cookie::CookieAttributes,
     envelope::Envelope,
     extractor::Origin,
     request::RequestSession,
@@ -35,6 +36,7 @@ pub struct Store {
 struct Inner {
     storage: Arc<dyn Storage>,
     config: SessionConfig,
+    cookie: CookieAttributes,
     types: TypeNames,
 }
 
@@ -62,7 +64,8 @@ impl Store {
                 "this storage has no atomic compare-and-swap: concurrent requests may lose each other's changes"
             );
         }
-        Self { inner: Arc::new(Inner { storage, config, types: TypeNames::default() }) }
+        let cookie = config.cookie.attributes();
+        Self { inner: Arc::new(Inner { storage, config, cookie, types: TypeNames::default() }) }
     }
 
     /// Gives a type the name under which its values are stored, so that they are never read as another type,
@@ -77,7 +80,7 @@ impl Store {
         &self,
         name: impl Into<Cow<'static, str>>,
     ) -> Result<(), SessionError> {
-        self.types().register::<T>(name.into())
+        self.types().register::<T>(name.into().into_owned().into())
     }
 
     /// The session that a request carries, or a fresh one: for use without the layer. After
@@ -132,7 +135,7 @@ impl Store {
             self.storage().delete(&key).await?;
             return Ok(None);
         }
-        let stored = Stored { id, bytes: touched.value };
+        let stored = Stored { id, key, bytes: touched.value };
         Ok(Some(State::existing(config, stored, envelope, touched.extended, touched.remaining)))
     }
 
@@ -161,6 +164,10 @@ impl Store {
 
     pub(crate) fn storage(&self) -> &dyn Storage {
         &*self.inner.storage
+    }
+
+    pub(crate) fn cookie(&self) -> &CookieAttributes {
+        &self.inner.cookie
     }
 
     pub(crate) fn types(&self) -> &TypeNames {

@@ -2,39 +2,38 @@
 
 use std::{
     any::TypeId,
-    borrow::Cow,
     collections::HashMap,
     sync::{PoisonError, RwLock},
 };
+
+use bytestring::ByteString;
 
 use crate::SessionError;
 
 /// What is stored for a type without a name.
 pub(crate) const UNREGISTERED: &str = "";
 
-type Name = Cow<'static, str>;
-
 /// Type to name, for primitives from the start and for others once they are registered.
 #[derive(Debug)]
-pub(crate) struct TypeNames(RwLock<HashMap<TypeId, Name>>);
+pub(crate) struct TypeNames(RwLock<HashMap<TypeId, ByteString>>);
 
 impl TypeNames {
     /// The name under which values of `T` are stored.
-    pub(crate) fn of<T: ?Sized + 'static>(&self) -> Name {
+    pub(crate) fn of<T: ?Sized + 'static>(&self) -> ByteString {
         let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        names.get(&TypeId::of::<T>()).cloned().unwrap_or(Cow::Borrowed(UNREGISTERED))
+        names.get(&TypeId::of::<T>()).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn register<T: ?Sized + 'static>(&self, name: Name) -> Result<(), SessionError> {
+    pub(crate) fn register<T: ?Sized + 'static>(&self, name: ByteString) -> Result<(), SessionError> {
         let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let id = TypeId::of::<T>();
         if names.get(&id).is_some_and(|known| *known == name) {
             return Ok(());
         }
         let taken =
-            name == UNREGISTERED || names.contains_key(&id) || names.values().any(|known| *known == name);
+            *name == *UNREGISTERED || names.contains_key(&id) || names.values().any(|known| *known == name);
         if taken {
-            return Err(SessionError::TypeNameTaken { name });
+            return Err(SessionError::TypeNameTaken { name: name.to_string().into() });
         }
         names.insert(id, name);
         Ok(())
@@ -46,7 +45,7 @@ impl Default for TypeNames {
         let mut names = HashMap::new();
         macro_rules! primitives {
             ($($type:ty => $name:literal),* $(,)?) => {
-                $(names.insert(TypeId::of::<$type>(), Cow::Borrowed($name));)*
+                $(names.insert(TypeId::of::<$type>(), ByteString::from_static($name));)*
             };
         }
         primitives! {
