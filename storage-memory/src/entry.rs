@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use cloakroom_storage::{Bytes, MAX_KEY_BYTES, ttl};
 use moka::Expiry;
@@ -15,9 +18,11 @@ pub(crate) fn max_value_bytes(max_bytes: u64) -> usize {
     (bound / 8).min(bound.saturating_sub(MAX_KEY_BYTES + OVERHEAD_BYTES))
 }
 
-/// What an entry weighs against the bound, in bytes.
-pub(crate) fn weight(key: &str, entry: &Entry) -> u32 {
-    u32::try_from(key.len() + entry.value.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
+/// What an entry weighs against the bound, in bytes: rounded up, as allocations are, so that a value which grows
+/// by a digit weighs the same.
+fn weight(key: &str, entry: &Entry) -> u32 {
+    let bytes = key.len() + entry.value.len() + OVERHEAD_BYTES;
+    u32::try_from(bytes.next_multiple_of(64)).unwrap_or(u32::MAX)
 }
 
 /// A value and what decides whether it still counts.
@@ -48,32 +53,86 @@ impl Entry {
     }
 }
 
+/// How long after the deadline of a new entry the cache reaps its slot.
+const MOST_GRACE: Duration = Duration::from_secs(10);
+
+/// How long after its deadline an entry is kept at least. The cache reads another clock than we do, a little
+/// earlier, and must not be early; where tests stop our clock, it goes on.
+const LEAST_GRACE: Duration = Duration::from_secs(1);
+
+/// Where the cache keeps the entry of a key.
+///
+/// An entry of the same weight and about the same deadline takes the place of the one before here, behind the
+/// cache's back: its own bookkeeping would cost several times what the rest of a write does, and has nothing to
+/// note. A session that is written all the time reaches the cache every nine seconds.
+#[derive(Clone)]
+pub(crate) struct Slot(Arc<SlotInner>);
+
+struct SlotInner {
+    weight: u32,
+    /// When the cache may reap it, by our clock; `None`: never.
+    reaped_at: Option<Instant>,
+    entry: Mutex<Entry>,
+}
+
+impl Slot {
+    pub(crate) fn new(key: &str, entry: Entry) -> Self {
+        let reaped_at = entry.deadline.and_then(|deadline| deadline.checked_add(MOST_GRACE));
+        Self(Arc::new(SlotInner { weight: weight(key, &entry), reaped_at, entry: Mutex::new(entry) }))
+    }
+
+    pub(crate) fn weight(&self) -> u32 {
+        self.0.weight
+    }
+
+    pub(crate) fn entry(&self) -> Entry {
+        self.content().clone()
+    }
+
+    /// Gives `entry` back if the slot does not fit it. Only for whoever holds the key's lock.
+    pub(crate) fn replace(&self, key: &str, entry: Entry) -> Result<(), Entry> {
+        let fits_in_time = match (self.0.reaped_at, entry.deadline) {
+            (Some(reaped_at), Some(deadline)) => reaped_at
+                .checked_duration_since(deadline)
+                .is_some_and(|grace| (LEAST_GRACE..=MOST_GRACE).contains(&grace)),
+            (None, None) => true,
+            _ => false,
+        };
+        if !fits_in_time || weight(key, &entry) != self.0.weight {
+            return Err(entry);
+        }
+        *self.content() = entry;
+        Ok(())
+    }
+
+    /// The lock is held for a copy or a move, so no panic leaves half an entry.
+    fn content(&self) -> MutexGuard<'_, Entry> {
+        self.0.entry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Tells the cache when it may reap an entry, which is never what makes it expired.
 pub(crate) struct Reaping;
 
 impl Reaping {
-    /// How long after its deadline the cache reaps an entry. It reads another clock than we do, a little
-    /// earlier, and must not be early; where tests stop our clock, it goes on.
-    const GRACE: Duration = Duration::from_secs(10);
-
-    fn reap_after(entry: &Entry) -> Option<Duration> {
-        entry.remaining().map(|remaining| remaining.saturating_add(Self::GRACE))
+    fn reap_after(slot: &Slot) -> Option<Duration> {
+        slot.0.reaped_at.map(|reaped_at| reaped_at.saturating_duration_since(Instant::now()))
     }
 }
 
-impl Expiry<String, Entry> for Reaping {
-    fn expire_after_create(&self, _: &String, entry: &Entry, _: std::time::Instant) -> Option<Duration> {
-        Self::reap_after(entry)
+impl Expiry<String, Slot> for Reaping {
+    fn expire_after_create(&self, _: &String, slot: &Slot, _: std::time::Instant) -> Option<Duration> {
+        Self::reap_after(slot)
     }
 
     // The default would keep the time of the value that is replaced.
     fn expire_after_update(
         &self,
         _: &String,
-        entry: &Entry,
+        slot: &Slot,
         _: std::time::Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Self::reap_after(entry)
+        Self::reap_after(slot)
     }
 }

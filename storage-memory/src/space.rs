@@ -15,7 +15,7 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 
 use crate::{
     MemoryConfig,
-    entry::{Entry, Reaping, weight},
+    entry::{Entry, Reaping, Slot},
 };
 
 /// One namespace: its entries, and what makes changes to one key happen one after the other.
@@ -24,7 +24,7 @@ use crate::{
 /// one another, but neither a plain insert nor an invalidation, so that an update which raced a delete would
 /// bring the deleted value back.
 pub(crate) struct Space {
-    entries: Cache<String, Entry, RandomState>,
+    entries: Cache<String, Slot, RandomState>,
     max_bytes: u64,
     /// Random for each storage, so that nobody can choose keys that collide.
     hasher: RandomState,
@@ -48,7 +48,7 @@ impl Space {
         let hasher = RandomState::default();
         let entries = Cache::builder()
             .max_capacity(config.max_bytes())
-            .weigher(|key: &String, entry: &Entry| weight(key, entry))
+            .weigher(|_: &String, slot: &Slot| slot.weight())
             // Not the default TinyLFU: it refuses new entries when full, each a user who has just logged in.
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(Reaping)
@@ -64,12 +64,13 @@ impl Space {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Entry> {
-        self.entries.get(key).filter(|entry| entry.is_live(self.epoch()))
+        self.entries.get(key).map(|slot| slot.entry()).filter(|entry| entry.is_live(self.epoch()))
     }
 
     pub(crate) fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) {
         let _lock = self.lock(key);
-        self.put(key, Some(value), ttl, self.epoch());
+        let slot = self.entries.get(key);
+        self.put(key, slot.as_ref(), Some(value), ttl, self.epoch());
     }
 
     pub(crate) fn delete(&self, key: &str) {
@@ -91,13 +92,14 @@ impl Space {
     fn touch(&self, key: &str, touch: Touch) -> Option<Touched> {
         let _lock = self.lock(key);
         let epoch = self.epoch();
-        let entry = self.entries.get(key).filter(|entry| entry.is_live(epoch))?;
+        let slot = self.entries.get(key)?;
+        let entry = Some(slot.entry()).filter(|entry| entry.is_live(epoch))?;
         if is_fresh(&entry, touch) {
             return Some(untouched(entry));
         }
         let extended = Entry::new(entry.value.clone(), Some(touch.ttl), epoch);
         let remaining = extended.remaining();
-        self.entries.insert(key.to_owned(), extended);
+        self.put_entry(key, Some(&slot), extended);
         Some(Touched { value: entry.value, extended: true, remaining })
     }
 
@@ -110,12 +112,13 @@ impl Space {
     ) -> Swap {
         let _lock = self.lock(key);
         let epoch = self.epoch();
-        let live = self.entries.get(key).filter(|entry| entry.is_live(epoch));
+        let slot = self.entries.get(key);
+        let live = slot.as_ref().map(Slot::entry).filter(|entry| entry.is_live(epoch));
         let current = live.map(|entry| entry.value);
         if current.as_deref() != expected {
             return Swap::Conflict { current };
         }
-        self.put(key, new, ttl, epoch);
+        self.put(key, slot.as_ref(), new, ttl, epoch);
         Swap::Swapped
     }
 
@@ -125,7 +128,8 @@ impl Space {
         let epoch = self.epoch();
         let mut smallest = BinaryHeap::new();
         let mut more = false;
-        for (key, entry) in &self.entries {
+        for (key, slot) in &self.entries {
+            let entry = slot.entry();
             let is_after = after.is_none_or(|after| key.as_str() > after.as_str());
             if is_after && entry.is_live(epoch) {
                 smallest.push(Found { key, entry });
@@ -163,23 +167,37 @@ impl Space {
     }
 
     /// Under the key's lock: stores the value, or leaves nothing if there is none or it is already expired.
-    fn put(&self, key: &str, value: Option<Bytes>, ttl: Option<Duration>, epoch: u64) {
+    fn put(&self, key: &str, slot: Option<&Slot>, value: Option<Bytes>, ttl: Option<Duration>, epoch: u64) {
         match value {
             Some(value) if ttl != Some(Duration::ZERO) => {
-                let entry = Entry::new(value, ttl, epoch);
-                self.count_eviction(key, &entry);
-                self.entries.insert(key.to_owned(), entry);
+                self.put_entry(key, slot, Entry::new(value, ttl, epoch));
             }
             _ => self.entries.invalidate(key),
         }
     }
 
+    /// Under the key's lock: stores the entry in the key's slot, if there is one that fits, or in a new one.
+    fn put_entry(&self, key: &str, slot: Option<&Slot>, entry: Entry) {
+        let entry = match slot {
+            Some(slot) => match slot.replace(key, entry) {
+                Ok(()) => return,
+                Err(entry) => entry,
+            },
+            None => entry,
+        };
+        let new = Slot::new(key, entry);
+        if slot.is_none() {
+            self.count_eviction(&new);
+        }
+        self.entries.insert(key.to_owned(), new);
+    }
+
     /// Counts evictions by their cause, a new entry that comes while the namespace is full: the cache's own
     /// listener would make every write half as slow again. Says so on the 1st, 2nd, 4th, 8th ... of them, so that
     /// a full storage does not fill the log as well.
-    fn count_eviction(&self, key: &str, entry: &Entry) {
-        let needed = self.entries.weighted_size().saturating_add(weight(key, entry).into());
-        if needed <= self.max_bytes || self.entries.contains_key(key) {
+    fn count_eviction(&self, slot: &Slot) {
+        let needed = self.entries.weighted_size().saturating_add(slot.weight().into());
+        if needed <= self.max_bytes {
             return;
         }
         let evictions = self.evictions.fetch_add(1, Ordering::Relaxed) + 1;
@@ -194,9 +212,9 @@ impl Space {
 
     /// Lets other tasks run between batches; dropped half way, it leaves some memory for the next one.
     async fn remove_dead(&self) -> u64 {
-        let is_dead = |entry: &Entry| !entry.is_live(self.epoch());
+        let is_dead = |slot: &Slot| !slot.entry().is_live(self.epoch());
         let dead: Vec<_> =
-            self.entries.iter().filter(|(_, entry)| is_dead(entry)).map(|(key, _)| key).collect();
+            self.entries.iter().filter(|(_, slot)| is_dead(slot)).map(|(key, _)| key).collect();
         let mut removed = 0;
         for batch in dead.chunks(BATCH) {
             for key in batch {
@@ -210,7 +228,7 @@ impl Space {
     fn remove_if_dead(&self, key: &str) -> bool {
         let _lock = self.lock(key);
         // Looked at again under the lock: the key may have been written since.
-        let is_dead = self.entries.get(key).is_some_and(|entry| !entry.is_live(self.epoch()));
+        let is_dead = self.entries.get(key).is_some_and(|slot| !slot.entry().is_live(self.epoch()));
         if is_dead {
             self.entries.invalidate(key);
         }
