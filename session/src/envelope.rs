@@ -6,7 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::SessionError;
+use crate::{Clock, SessionError};
 
 /// The version that is written, and the newest that is read.
 const VERSION: u8 = 1;
@@ -72,8 +72,8 @@ impl Envelope {
         }
     }
 
-    pub(crate) fn is_past_deadline(&self, now_ms: u64) -> bool {
-        self.deadline_ms.is_some_and(|deadline| now_ms >= deadline)
+    pub(crate) fn is_past_deadline(&self, clock: &Clock) -> bool {
+        self.deadline_ms.is_some_and(|deadline| clock.now_ms() >= deadline)
     }
 }
 

@@ -111,7 +111,7 @@ impl Extractor {
 
     fn token<'a>(&self, parts: &'a Parts) -> Option<Cow<'a, str>> {
         match &self.0 {
-            Source::Cookie(name) => cookie(parts, name),
+            Source::Cookie(name) => cookie(parts, name).map(Cow::Borrowed),
             Source::Header(name) => parts.headers.get(&**name)?.to_str().ok().map(Cow::Borrowed),
             Source::Bearer => bearer(parts).map(Cow::Borrowed),
             Source::Query(name) => pair(parts.uri.query()?.as_bytes(), name),
@@ -174,18 +174,16 @@ impl Extractor {
     }
 }
 
-fn cookie<'a>(parts: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
-    let headers = parts.headers.get_all(header::COOKIE);
+fn cookie<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    // One value is wanted, as it stands (RFC 6265, section 4.2.1); parsing every cookie would cost more than the
+    // rest of the extraction.
+    let headers = parts.headers.get_all(header::COOKIE).iter();
     headers
-        .iter()
         .filter_map(|cookies| cookies.to_str().ok())
-        .flat_map(cookie::Cookie::split_parse)
-        .filter_map(Result::ok)
-        .find(|cookie| cookie.name() == name)
-        .map(|cookie| match cookie.value_raw() {
-            Some(value) => Cow::Borrowed(value),
-            None => Cow::Owned(cookie.value().to_owned()),
-        })
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(found, _)| found.trim() == name)
+        .map(|(_, value)| value.trim())
 }
 
 fn bearer(parts: &Parts) -> Option<&str> {

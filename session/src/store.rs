@@ -131,7 +131,7 @@ impl Store {
         let touch = Touch::new(config.idle_timeout, config.slack(config.idle_timeout));
         let Some(touched) = self.storage().get_and_touch(&key, touch).await? else { return Ok(None) };
         let envelope = Envelope::decode(&touched.value)?;
-        if envelope.is_past_deadline(config.clock.now_ms()) {
+        if envelope.is_past_deadline(&config.clock) {
             self.storage().delete(&key).await?;
             return Ok(None);
         }

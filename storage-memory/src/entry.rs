@@ -25,6 +25,9 @@ fn weight(key: &str, entry: &Entry) -> u32 {
     u32::try_from(bytes.next_multiple_of(64)).unwrap_or(u32::MAX)
 }
 
+/// What is left of a TTL; `None`: it never expires.
+pub(crate) type Remaining = Option<Duration>;
+
 /// A value and what decides whether it still counts.
 #[derive(Clone)]
 pub(crate) struct Entry {
@@ -42,14 +45,20 @@ impl Entry {
         Self { value, deadline, epoch }
     }
 
-    /// Decided by our own clock and count, whatever the cache has reaped.
-    pub(crate) fn is_live(&self, epoch: u64) -> bool {
-        self.epoch == epoch && self.deadline.is_none_or(|deadline| Instant::now() < deadline)
+    /// What is left of a live entry, its clock read once; `None`: it is dead.
+    pub(crate) fn live(&self, epoch: u64) -> Option<Remaining> {
+        if self.epoch != epoch {
+            return None;
+        }
+        match self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            Some(Duration::ZERO) => None,
+            remaining => Some(remaining),
+        }
     }
 
-    /// `None`: never expires.
-    pub(crate) fn remaining(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    /// Decided by our own clock and count, whatever the cache has reaped.
+    pub(crate) fn is_live(&self, epoch: u64) -> bool {
+        self.live(epoch).is_some()
     }
 }
 
@@ -85,8 +94,14 @@ impl Slot {
         self.0.weight
     }
 
-    pub(crate) fn entry(&self) -> Entry {
-        self.content().clone()
+    /// The value and what is left of its TTL, if it is live.
+    pub(crate) fn live(&self, epoch: u64) -> Option<(Bytes, Remaining)> {
+        let entry = self.content();
+        entry.live(epoch).map(|remaining| (entry.value.clone(), remaining))
+    }
+
+    pub(crate) fn is_live(&self, epoch: u64) -> bool {
+        self.content().is_live(epoch)
     }
 
     /// Gives `entry` back if the slot does not fit it. Only for whoever holds the key's lock.

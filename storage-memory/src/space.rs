@@ -10,12 +10,12 @@ use std::{
 };
 
 use ahash::RandomState;
-use cloakroom_storage::{Bytes, Cursor, Entry as Scanned, Page, Swap, Touch, Touched};
+use cloakroom_storage::{Bytes, Cursor, Entry as Scanned, Page, Swap, Touch, Touched, ttl};
 use moka::{policy::EvictionPolicy, sync::Cache};
 
 use crate::{
     MemoryConfig,
-    entry::{Entry, Reaping, Slot},
+    entry::{Entry, Reaping, Remaining, Slot},
 };
 
 /// One namespace: its entries, and what makes changes to one key happen one after the other.
@@ -63,8 +63,9 @@ impl Space {
         }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<Entry> {
-        self.entries.get(key).map(|slot| slot.entry()).filter(|entry| entry.is_live(self.epoch()))
+    /// The live value and what is left of its TTL.
+    pub(crate) fn get(&self, key: &str) -> Option<(Bytes, Remaining)> {
+        self.entries.get(key)?.live(self.epoch())
     }
 
     pub(crate) fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) {
@@ -85,22 +86,24 @@ impl Space {
     }
 
     pub(crate) fn get_and_touch(&self, key: &str, touch: Touch) -> Option<Touched> {
-        let entry = self.get(key)?;
-        if is_fresh(&entry, touch) { Some(untouched(entry)) } else { self.touch(key, touch) }
+        let (value, remaining) = self.get(key)?;
+        if is_fresh(remaining, touch) {
+            Some(Touched { value, extended: false, remaining })
+        } else {
+            self.touch(key, touch)
+        }
     }
 
     fn touch(&self, key: &str, touch: Touch) -> Option<Touched> {
         let _lock = self.lock(key);
         let epoch = self.epoch();
         let slot = self.entries.get(key)?;
-        let entry = Some(slot.entry()).filter(|entry| entry.is_live(epoch))?;
-        if is_fresh(&entry, touch) {
-            return Some(untouched(entry));
+        let (value, remaining) = slot.live(epoch)?;
+        if is_fresh(remaining, touch) {
+            return Some(Touched { value, extended: false, remaining });
         }
-        let extended = Entry::new(entry.value.clone(), Some(touch.ttl), epoch);
-        let remaining = extended.remaining();
-        self.put_entry(key, Some(&slot), extended);
-        Some(Touched { value: entry.value, extended: true, remaining })
+        self.put_entry(key, Some(&slot), Entry::new(value.clone(), Some(touch.ttl), epoch));
+        Some(Touched { value, extended: true, remaining: Some(ttl::clamp(touch.ttl)) })
     }
 
     pub(crate) fn compare_and_swap(
@@ -113,8 +116,7 @@ impl Space {
         let _lock = self.lock(key);
         let epoch = self.epoch();
         let slot = self.entries.get(key);
-        let live = slot.as_ref().map(Slot::entry).filter(|entry| entry.is_live(epoch));
-        let current = live.map(|entry| entry.value);
+        let current = slot.as_ref().and_then(|slot| slot.live(epoch)).map(|(value, _)| value);
         if current.as_deref() != expected {
             return Swap::Conflict { current };
         }
@@ -129,10 +131,9 @@ impl Space {
         let mut smallest = BinaryHeap::new();
         let mut more = false;
         for (key, slot) in &self.entries {
-            let entry = slot.entry();
             let is_after = after.is_none_or(|after| key.as_str() > after.as_str());
-            if is_after && entry.is_live(epoch) {
-                smallest.push(Found { key, entry });
+            if is_after && let Some((value, ttl)) = slot.live(epoch) {
+                smallest.push(Found { key, value, ttl });
                 if smallest.len() > limit.get() {
                     smallest.pop();
                     more = true;
@@ -212,7 +213,7 @@ impl Space {
 
     /// Lets other tasks run between batches; dropped half way, it leaves some memory for the next one.
     async fn remove_dead(&self) -> u64 {
-        let is_dead = |slot: &Slot| !slot.entry().is_live(self.epoch());
+        let is_dead = |slot: &Slot| !slot.is_live(self.epoch());
         let dead: Vec<_> =
             self.entries.iter().filter(|(_, slot)| is_dead(slot)).map(|(key, _)| key).collect();
         let mut removed = 0;
@@ -228,7 +229,7 @@ impl Space {
     fn remove_if_dead(&self, key: &str) -> bool {
         let _lock = self.lock(key);
         // Looked at again under the lock: the key may have been written since.
-        let is_dead = self.entries.get(key).is_some_and(|slot| !slot.entry().is_live(self.epoch()));
+        let is_dead = self.entries.get(key).is_some_and(|slot| !slot.is_live(self.epoch()));
         if is_dead {
             self.entries.invalidate(key);
         }
@@ -243,24 +244,20 @@ impl fmt::Debug for Space {
 }
 
 /// Whether a touch has nothing to do.
-fn is_fresh(entry: &Entry, touch: Touch) -> bool {
-    touch.ttl.is_zero() || entry.remaining().is_none_or(|remaining| remaining >= touch.threshold())
-}
-
-fn untouched(entry: Entry) -> Touched {
-    Touched { remaining: entry.remaining(), value: entry.value, extended: false }
+fn is_fresh(remaining: Remaining, touch: Touch) -> bool {
+    touch.ttl.is_zero() || remaining.is_none_or(|remaining| remaining >= touch.threshold())
 }
 
 /// An entry of a scan, in the order of its key.
 struct Found {
     key: Arc<String>,
-    entry: Entry,
+    value: Bytes,
+    ttl: Remaining,
 }
 
 impl Found {
     fn scanned(self) -> Scanned {
-        let ttl = self.entry.remaining();
-        Scanned { key: self.key.as_str().to_owned(), value: self.entry.value, ttl }
+        Scanned { key: self.key.as_str().to_owned(), value: self.value, ttl: self.ttl }
     }
 }
 

@@ -165,7 +165,7 @@ impl fmt::Debug for MemoryStorage {
 impl Storage for MemoryStorage {
     async fn get(&self, key: &str) -> Result<Option<Bytes>> {
         self.check_key(Operation::Get, key)?;
-        Ok(self.space.get(key).map(|entry| entry.value))
+        Ok(self.space.get(key).map(|(value, _)| value))
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<()> {
