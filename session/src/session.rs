@@ -230,6 +230,14 @@ impl Session {
     /// [`SessionError::Storage`], and [`SessionError::Contended`] after very many lost races; the changes are
     /// kept and tried again by the next save.
     pub async fn save(&self) -> Result<(), SessionError> {
+        if self.state().is_saved() {
+            return Ok(());
+        }
+        // Boxed, so that the futures of requests that only read do not carry the large one of a save.
+        Box::pin(self.save_pending()).await
+    }
+
+    async fn save_pending(&self) -> Result<(), SessionError> {
         let _turn = self.inner.saving.lock().await;
         let Some(pending) = self.state().pending(self.config()) else { return Ok(()) };
         let revision = pending.revision;

@@ -195,16 +195,20 @@ impl State {
         self.envelope.values.clear();
     }
 
+    /// Whether there is nothing to save.
+    pub(crate) fn is_saved(&self) -> bool {
+        match &self.stored {
+            _ if self.life != Life::Live => true,
+            None => !self.must_store && self.envelope.values.is_empty() && self.envelope.idle_ms.is_none(),
+            Some(stored) => {
+                stored.id == self.id && self.changes.is_empty() && self.ttl_drift == TtlDrift::None
+            }
+        }
+    }
+
     /// What there is to save, if anything.
     pub(crate) fn pending(&self, config: &SessionConfig) -> Option<Pending> {
-        let changed = match &self.stored {
-            _ if self.life != Life::Live => false,
-            None => self.must_store || !self.envelope.values.is_empty() || self.envelope.idle_ms.is_some(),
-            Some(stored) => {
-                stored.id != self.id || !self.changes.is_empty() || self.ttl_drift != TtlDrift::None
-            }
-        };
-        changed.then(|| Pending {
+        (!self.is_saved()).then(|| Pending {
             id: self.id.clone(),
             stored: self.stored.clone(),
             bytes: self.envelope.encode(),
