@@ -20,7 +20,7 @@ use crate::{
 
 /// One namespace: its entries, and what makes changes to one key happen one after the other.
 ///
-/// Reads go straight to the cache. Changes of a key hold its lock: the cache's own compute functions exclude
+/// Reads go straight to the cache, and lock an entry for the time of a copy. Changes of a key hold its lock: the cache's own compute functions exclude
 /// one another, but neither a plain insert nor an invalidation, so that an update which raced a delete would
 /// bring the deleted value back.
 pub(crate) struct Space {
