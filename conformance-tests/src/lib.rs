@@ -36,6 +36,10 @@ mod need;
 mod race;
 mod report;
 mod run;
+#[cfg(feature = "services")]
+mod service;
+#[cfg(feature = "services")]
+mod service_tests;
 mod subject;
 mod suite;
 
@@ -45,4 +49,8 @@ pub use factory::Factory;
 pub use need::Need;
 pub use report::{Failed, Ignored, Report};
 pub use run::{Options, run};
+#[cfg(feature = "services")]
+pub use service::{Service, Unavailable};
+#[cfg(feature = "services")]
+pub use service_tests::{ServiceTest, service_tests_main};
 pub use suite::{Suite, test_main};

@@ -75,6 +75,29 @@ impl Suite {
         self
     }
 
+    /// The suite over a storage on a running service, which the factory is given the URL of. Its name says what
+    /// the service runs from: `name on image`.
+    #[cfg(feature = "services")]
+    pub fn on<F, O, S, E>(name: &str, service: crate::Service, open: F) -> Self
+    where
+        F: Fn(String, cloakroom_storage::Namespace) -> O + Send + Sync + 'static,
+        O: Future<Output = Result<S, E>> + Send + 'static,
+        S: cloakroom_storage::Storage,
+        E: fmt::Display,
+    {
+        let open = Arc::new(open);
+        let factory = Factory::new(move |namespace| {
+            let open = Arc::clone(&open);
+            async move {
+                let url = service.url().await.map_err(|reason| reason.to_string())?;
+                open(url, namespace).await.map_err(|error| error.to_string())
+            }
+        });
+        Self::new(name, factory).available_if(move || {
+            runtime().block_on(service.url()).map(drop).map_err(|reason| reason.to_string())
+        })
+    }
+
     /// [`available_if`](Self::available_if) for a service that is known not to be there.
     #[must_use]
     pub fn unavailable(self, reason: &str) -> Self {
@@ -157,12 +180,12 @@ pub fn test_main(suites: impl IntoIterator<Item = Suite>) -> ExitCode {
     conclusion.exit_code()
 }
 
-fn services_are_required() -> bool {
+pub(crate) fn services_are_required() -> bool {
     env::var_os("CLOAKROOM_REQUIRE_SERVICES").is_some_and(|value| value == "1")
 }
 
 /// One for all cases, so that a factory may keep a client for all of them; not made for `--list`.
-fn runtime() -> &'static Runtime {
+pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();

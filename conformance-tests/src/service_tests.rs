@@ -1,0 +1,85 @@
+use std::{fmt, future::Future, pin::Pin, process::ExitCode, sync::Arc};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::{
+    Service,
+    suite::{runtime, services_are_required},
+};
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A test of its own name against a running service. [`service_tests!`](crate::service_tests) makes them.
+#[derive(Clone)]
+pub struct ServiceTest {
+    service: Service,
+    name: &'static str,
+    run: Arc<dyn Fn(String) -> Running + Send + Sync>,
+}
+
+impl ServiceTest {
+    /// The test of that name, which is given the URL of the service and panics where the rule is broken.
+    pub fn new<F, O>(service: Service, name: &'static str, test: F) -> Self
+    where
+        F: Fn(String) -> O + Send + Sync + 'static,
+        O: Future<Output = ()> + Send + 'static,
+    {
+        Self { service, name, run: Arc::new(move |url| Box::pin(test(url))) }
+    }
+
+    fn trial(self) -> Trial {
+        Trial::ignorable_test(format!("{}/{}", self.service, self.name), move || self.run())
+    }
+
+    fn run(&self) -> Result<Completion, Failed> {
+        match runtime().block_on(self.service.url()) {
+            Ok(url) => runtime().block_on((self.run)(url)),
+            Err(reason) if services_are_required() => return Err(reason.into()),
+            Err(reason) => return Ok(Completion::ignored_with(reason.to_string())),
+        }
+        Ok(Completion::Completed)
+    }
+}
+
+impl fmt::Debug for ServiceTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServiceTest({}/{})", self.service, self.name)
+    }
+}
+
+/// The `main` that [`service_tests!`](crate::service_tests) writes.
+#[must_use]
+pub fn service_tests_main(tests: impl IntoIterator<Item = ServiceTest>) -> ExitCode {
+    let trials = tests.into_iter().map(ServiceTest::trial).collect();
+    let mut arguments = Arguments::from_args();
+    // They wait for servers more than they work.
+    arguments.test_threads.get_or_insert(16);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The whole of a test target (`harness = false` in `Cargo.toml`) whose tests need running services, as a `main`
+/// function. Each test is an `async fn(url: String)`.
+///
+/// ```
+/// use cloakroom_conformance::Service;
+///
+/// async fn a_value_outlives_a_connection(url: String) {
+/// #   drop(url);
+/// }
+///
+/// cloakroom_conformance::service_tests! {
+///     Service::Redis => [a_value_outlives_a_connection],
+///     Service::Valkey => [a_value_outlives_a_connection],
+/// }
+/// ```
+///
+/// Where a service is not there, its tests are ignored with the reason, or failed if the environment has
+/// `CLOAKROOM_REQUIRE_SERVICES=1`.
+#[macro_export]
+macro_rules! service_tests {
+    ($($service:expr => [$($test:ident),+ $(,)?]),+ $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::service_tests_main([$($($crate::ServiceTest::new($service, stringify!($test), $test)),+),+])
+        }
+    };
+}

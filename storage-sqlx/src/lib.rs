@@ -1,0 +1,4 @@
+//! Cloakroom's storage backend on PostgreSQL, MySQL, MariaDB and SQLite.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
