@@ -68,7 +68,7 @@ impl Backends {
 
     /// Adds the backend of a scheme.
     ///
-    /// `factory` opens a storage by its configuration and honours its URL and namespace. Not its timeout:
+    /// `factory` opens a storage by its configuration and honours its URL, namespace and options. Not its timeout:
     /// [`open`](Self::open) puts that around every storage alike.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl Backends {
         self.open(&StorageConfig::new(url)).await
     }
 
-    /// Opens the storage that `config` describes. With a timeout, every operation is bounded by it.
+    /// Opens the storage that `config` describes. Every operation is bounded by its timeout.
     ///
     /// # Errors
     /// [`ConnectError::MalformedUrl`], [`ConnectError::UnknownScheme`], [`ConnectError::FeatureOff`], and
@@ -142,10 +142,7 @@ impl Backends {
         let scheme = location::scheme(&config.url)?;
         let factory = self.factories.get(&scheme).ok_or_else(|| self.unknown(scheme))?;
         let storage = factory(config.clone()).await?;
-        Ok(match config.timeout {
-            Some(limit) => Arc::new(storage.layer(Timeout::new(limit))),
-            None => storage,
-        })
+        Ok(Arc::new(storage.layer(Timeout::new(config.timeout))))
     }
 
     fn insert<F, O>(&mut self, scheme: &str, factory: F)

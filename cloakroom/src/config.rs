@@ -3,15 +3,18 @@ use std::{fmt, time::Duration};
 use cloakroom_storage::Namespace;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::location;
+use crate::{Options, duration, location};
 
 /// Where an application keeps its state: the `[storage]` table of its configuration.
 ///
 /// ```toml
 /// [storage]
-/// url = "memory:?max_bytes=67108864"
+/// url = "memory:"
 /// namespace = "shop"
 /// timeout = "250ms"
+///
+/// [storage.options]
+/// max_bytes = 67108864
 /// ```
 ///
 /// It is [read](Self::from_toml) from TOML text, from a [file](Self::from_file), from a file
@@ -39,9 +42,13 @@ pub struct StorageConfig {
     pub namespace: Namespace,
 
     /// The limit of each operation, as a [`Timeout`](cloakroom_storage::Timeout) layer; in text with its
-    /// unit, such as `"250ms"` or `"2s"`. `None`, the default, leaves the limit to the backend.
-    #[serde(default, deserialize_with = "timeout")]
-    pub timeout: Option<Duration>,
+    /// unit, such as `"250ms"` or `"2s"`. Default: 5 seconds.
+    #[serde(default = "default_timeout", deserialize_with = "duration::deserialize")]
+    pub timeout: Duration,
+
+    /// What else this backend can be told: see [`connect`](crate::connect). Default: nothing.
+    #[serde(default)]
+    pub options: Options,
 }
 
 impl StorageConfig {
@@ -49,11 +56,16 @@ impl StorageConfig {
     ///
     /// ```
     /// let config = cloakroom::StorageConfig::new("memory:");
-    /// assert_eq!(config.timeout, None);
+    /// assert_eq!(config.timeout, std::time::Duration::from_secs(5));
     /// ```
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), namespace: default_namespace(), timeout: None }
+        Self {
+            url: url.into(),
+            namespace: default_namespace(),
+            timeout: default_timeout(),
+            options: Options::default(),
+        }
     }
 
     /// Sets the namespace.
@@ -75,11 +87,23 @@ impl StorageConfig {
     /// use std::time::Duration;
     ///
     /// let config = cloakroom::StorageConfig::new("memory:").with_timeout(Duration::from_secs(2));
-    /// assert_eq!(config.timeout, Some(Duration::from_secs(2)));
+    /// assert_eq!(config.timeout, Duration::from_secs(2));
     /// ```
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets one of the [options](crate::connect#options) of the backend.
+    ///
+    /// ```
+    /// let config = cloakroom::StorageConfig::new("memory:").with_option("max_bytes", 1_000_000);
+    /// # let _ = config;
+    /// ```
+    #[must_use]
+    pub fn with_option(mut self, name: impl Into<String>, value: impl fmt::Display) -> Self {
+        self.options.insert(name.into(), value.to_string());
         self
     }
 }
@@ -90,6 +114,7 @@ impl fmt::Debug for StorageConfig {
             .field("url", &location::without_secrets(&self.url))
             .field("namespace", &self.namespace.as_str())
             .field("timeout", &self.timeout)
+            .field("options", &self.options)
             .finish()
     }
 }
@@ -98,16 +123,10 @@ fn default_namespace() -> Namespace {
     Namespace::new("cloakroom").expect("the default name keeps the rules of a namespace")
 }
 
-fn namespace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Namespace, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+fn default_timeout() -> Duration {
+    Duration::from_secs(5)
 }
 
-/// Its errors leave the text out: a URL on the wrong line would be shown with its password.
-fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    match humantime::parse_duration(&text) {
-        Ok(Duration::ZERO) => Err(de::Error::custom("timeout is zero; leave it out for no limit")),
-        Ok(timeout) => Ok(Some(timeout)),
-        Err(_) => Err(de::Error::custom("timeout is a number and its unit, such as \"250ms\" or \"2s\"")),
-    }
+fn namespace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Namespace, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }

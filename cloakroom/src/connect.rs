@@ -9,7 +9,6 @@ use crate::{Backends, ConnectError};
 /// | URL | feature | backend |
 /// | --- | --- | --- |
 /// | `memory:` | `memory` | embedded |
-/// | `memory:?max_bytes=67108864` | `memory` | embedded, of at most that many bytes |
 ///
 /// With a namespace or a timeout: [`StorageConfig`](crate::StorageConfig).
 ///

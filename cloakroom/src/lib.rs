@@ -50,14 +50,17 @@
 mod backends;
 mod config;
 mod connect;
+mod duration;
 mod error;
 mod load;
 mod location;
+mod options;
 
 pub use backends::Backends;
 pub use config::StorageConfig;
 pub use connect::connect;
 pub use error::ConnectError;
+pub use options::Options;
 
 /// The embedded backend: the whole of `cloakroom-storage-memory`.
 #[cfg(feature = "memory")]

@@ -23,7 +23,7 @@ impl StorageConfig {
     /// assert_eq!(config.namespace.as_str(), "shop");
     ///
     /// let typo = StorageConfig::from_toml("[storage]\nulr = 'memory:'").unwrap_err();
-    /// assert!(typo.to_string().contains("`url`, `namespace`, `timeout`"));
+    /// assert!(typo.to_string().contains("`url`, `namespace`, `timeout`, `options`"));
     /// # Ok::<(), cloakroom::ConnectError>(())
     /// ```
     pub fn from_toml(text: &str) -> Result<Self, ConnectError> {
@@ -44,8 +44,9 @@ impl StorageConfig {
     }
 
     /// Reads the `[storage]` table of a TOML file and then the environment, which wins:
-    /// `CLOAKROOM_STORAGE__URL`, `CLOAKROOM_STORAGE__NAMESPACE` and `CLOAKROOM_STORAGE__TIMEOUT`. A variable
-    /// that is set to nothing counts as unset; other variables, `CLOAKROOM_…` or not, are left alone.
+    /// `CLOAKROOM_STORAGE__URL`, `CLOAKROOM_STORAGE__NAMESPACE`, `CLOAKROOM_STORAGE__TIMEOUT`, and options such
+    /// as `CLOAKROOM_STORAGE__OPTIONS__MAX_BYTES`. A variable that is set to nothing counts as unset; other
+    /// variables, `CLOAKROOM_…` or not, are left alone.
     ///
     /// # Errors
     /// [`ConnectError::UnreadableFile`], and those of [`from_toml`](Self::from_toml).
@@ -133,7 +134,7 @@ fn variables_of_the_process() -> Result<Vec<(String, String)>, ConnectError> {
 }
 
 /// What is wrong and under which key. The value that was found is left out: it may be a password.
-fn without_values(error: ConfigError) -> String {
+pub(crate) fn without_values(error: ConfigError) -> String {
     match error {
         ConfigError::NotFound(key) if key == "storage" => {
             format!("there is no [storage] table and no variable {VARIABLES_BEGIN}URL")
@@ -142,7 +143,15 @@ fn without_values(error: ConfigError) -> String {
         ConfigError::Type { expected, key, .. } => {
             format!("`{}` is not {expected}", key.as_deref().unwrap_or("storage"))
         }
-        ConfigError::At { error, .. } => without_values(*error),
+        ConfigError::At { error, key, .. } => match (without_values(*error), key) {
+            (text, Some(key)) if !text.contains(&format!("`{key}`")) => format!("`{key}`: {text}"),
+            (text, _) => text,
+        },
+        // As serde puts it: "invalid value: string "…", expected …".
+        ConfigError::Message(text) if text.starts_with("invalid ") => match text.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("expected {expected}"),
+            None => "a value is invalid".to_owned(),
+        },
         other => other.to_string(),
     }
 }

@@ -17,7 +17,7 @@ fn a_url_is_enough() {
     let config = StorageConfig::from_toml("[storage]\nurl = 'memory:'").unwrap();
     assert_eq!(config, StorageConfig::new("memory:"));
     assert_eq!(config.namespace.as_str(), "cloakroom");
-    assert_eq!(config.timeout, None);
+    assert_eq!(config.timeout, Duration::from_secs(5));
 }
 
 #[test]
@@ -25,32 +25,41 @@ fn every_key_is_read_and_other_tables_are_the_applications() {
     let text = r#"
         title = "shop"
         [storage]
-        url = "memory:?max_bytes=1000000"
+        url = "memory:"
         namespace = "shop"
         timeout = "250ms"
+        [storage.options]
+        max_bytes = 1000000
         [mail]
         url = "smtp://mail.internal"
     "#;
     let config = StorageConfig::from_toml(text).unwrap();
-    assert_eq!(config.url, "memory:?max_bytes=1000000");
-    assert_eq!(config.namespace.as_str(), "shop");
-    assert_eq!(config.timeout, Some(Duration::from_millis(250)));
+    let expected = StorageConfig::new("memory:")
+        .with_namespace("shop".parse().unwrap())
+        .with_timeout(Duration::from_millis(250))
+        .with_option("max_bytes", 1_000_000);
+    assert_eq!(config, expected);
 }
 
 #[test]
 fn the_environment_wins_over_the_file() {
-    let file = "[storage]\nurl = 'memory:'\nnamespace = 'file'\ntimeout = '1s'";
+    let file =
+        "[storage]\nurl = 'disk:'\nnamespace = 'file'\ntimeout = '1s'\n[storage.options]\na = 1\nb = 1";
     let config = StorageConfig::from_toml_and_variables(
         file,
         [
-            variable("CLOAKROOM_STORAGE__URL", "memory:?max_bytes=4096"),
+            variable("CLOAKROOM_STORAGE__URL", "memory:"),
             variable("CLOAKROOM_STORAGE__TIMEOUT", "2s"),
+            variable("CLOAKROOM_STORAGE__OPTIONS__B", "2"),
         ],
     )
     .unwrap();
-    assert_eq!(config.url, "memory:?max_bytes=4096");
-    assert_eq!(config.namespace.as_str(), "file");
-    assert_eq!(config.timeout, Some(Duration::from_secs(2)));
+    let expected = StorageConfig::new("memory:")
+        .with_namespace("file".parse().unwrap())
+        .with_timeout(Duration::from_secs(2))
+        .with_option("a", 1)
+        .with_option("b", 2);
+    assert_eq!(config, expected);
 }
 
 #[test]
@@ -70,18 +79,18 @@ fn the_environment_is_enough_and_unrelated_variables_do_not_disturb_it() {
     .unwrap();
     assert_eq!(config.url, "memory:");
     assert_eq!(config.namespace.as_str(), "2026");
-    assert_eq!(config.timeout, None);
+    assert_eq!(config.timeout, Duration::from_secs(5));
 }
 
 #[test]
 fn an_unknown_key_is_an_error_that_lists_the_known_ones() {
     let error = message("[storage]\nurl = 'memory:'\nnamespaces = 'shop'");
     assert!(error.contains("namespaces"), "{error}");
-    assert!(error.contains("`url`, `namespace`, `timeout`"), "{error}");
+    assert!(error.contains("`url`, `namespace`, `timeout`, `options`"), "{error}");
 
     let typo = [variable("CLOAKROOM_STORAGE__ULR", "memory:")];
     let error = StorageConfig::from_toml_and_variables("", typo).unwrap_err().to_string();
-    assert!(error.contains("ulr") && error.contains("`url`, `namespace`, `timeout`"), "{error}");
+    assert!(error.contains("ulr") && error.contains("`url`, `namespace`, `timeout`, `options`"), "{error}");
 }
 
 #[test]
@@ -97,7 +106,7 @@ fn a_malformed_value_is_an_error_that_says_what_is_expected() {
     for (line, expected) in [
         ("timeout = 250", "a number and its unit"),
         ("timeout = 'soon'", "a number and its unit"),
-        ("timeout = '0s'", "leave it out for no limit"),
+        ("timeout = '0s'", "longer than zero"),
         ("namespace = 'a:b'", "1 to 63 characters"),
         ("namespace = ''", "1 to 63 characters"),
     ] {
@@ -116,6 +125,8 @@ fn no_error_shows_a_password() {
         "[storage]\nurl = ['redis://:hush@cache']",
         "[storage]\nurl = { password = 'hush' }",
         "storage = 'redis://:hush@cache'",
+        "[storage]\nurl = 'memory:'\noptions = 'hush'",
+        "[storage]\nurl = 'memory:'\n[storage.options]\npassword = ['hush']",
     ] {
         let error = StorageConfig::from_toml(text).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hush"), "{text}: {error:?}");
@@ -146,7 +157,8 @@ fn a_file_is_read() {
 
 #[test]
 fn debug_shows_scheme_and_host_only() {
-    let config = StorageConfig::new("redis://shop:hush@cache.internal:6379/0?password=hush");
+    let config = StorageConfig::new("redis://shop:hush@cache.internal:6379/0?password=hush")
+        .with_option("password", "hush");
     let shown = format!("{config:?}");
     assert!(shown.contains("redis://cache.internal:6379"), "{shown}");
     assert!(!shown.contains("hush"), "{shown}");

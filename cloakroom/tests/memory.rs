@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use cloakroom::{Backends, ConnectError, ErrorKind, Storage, StorageConfig};
 
-async fn error_of(url: &str) -> String {
-    match cloakroom::connect(url).await {
+async fn error_of(config: &StorageConfig) -> String {
+    match Backends::new().open(config).await {
         Err(ConnectError::Storage(error)) => {
             assert_eq!(error.kind(), ErrorKind::Misconfigured);
             error.to_string()
         }
-        Err(other) => panic!("{url}: {other:?}"),
-        Ok(_) => panic!("{url} is accepted"),
+        Err(other) => panic!("{config:?}: {other:?}"),
+        Ok(_) => panic!("{config:?} is accepted"),
     }
 }
 
@@ -33,28 +33,33 @@ async fn each_storage_has_its_own_data() {
 }
 
 #[tokio::test]
-async fn the_bound_is_taken_from_the_url() {
-    let largest = async |url: &str| {
-        let storage = cloakroom::connect(url).await.unwrap();
+async fn the_bound_is_an_option() {
+    let largest = async |config: &StorageConfig| {
+        let storage = Backends::new().open(config).await.unwrap();
         storage.capabilities().max_value_bytes.unwrap()
     };
-    let small = largest("memory:?max_bytes=1000000").await;
-    assert!(small < 1_000_000 && small < largest("memory:").await);
+    let plain = StorageConfig::new("memory:");
+    let small = largest(&plain.clone().with_option("max_bytes", "1000000")).await;
+    assert!(small < 1_000_000 && small < largest(&plain).await);
 }
 
 #[tokio::test]
-async fn a_url_that_it_cannot_follow_is_refused() {
-    assert!(error_of("memory:?max_size=1").await.contains("`max_size`; the known one is `max_bytes`"));
-    assert!(error_of("memory://shelf").await.contains("no host and no path"));
+async fn what_it_cannot_follow_is_refused() {
+    let error = error_of(&StorageConfig::new("memory://shelf")).await;
+    assert!(error.contains("`memory:` and nothing more"), "{error}");
+    let plain = StorageConfig::new("memory:");
+    let error = error_of(&plain.clone().with_option("max_size", 1)).await;
+    assert!(error.contains("unknown field `max_size`, expected `max_bytes`"), "{error}");
     for bytes in ["", "0", "-1", "64MiB"] {
-        assert!(error_of(&format!("memory:?max_bytes={bytes}")).await.contains("whole number of bytes"));
+        let error = error_of(&plain.clone().with_option("max_bytes", bytes)).await;
+        assert!(error.contains("max_bytes"), "{bytes}: {error}");
     }
 }
 
 #[tokio::test]
 async fn a_whole_configuration_is_followed() {
     let config = StorageConfig::from_toml(
-        "[storage]\nurl = 'memory:?max_bytes=1000000'\nnamespace = 'shop'\ntimeout = '250ms'",
+        "[storage]\nurl = 'memory:'\nnamespace = 'shop'\ntimeout = '250ms'\n[storage.options]\nmax_bytes = 1000000",
     )
     .unwrap();
     let storage = Backends::new().open(&config).await.unwrap();

@@ -1,5 +1,14 @@
 use std::{env, fmt};
 
+use tokio::sync::OnceCell;
+
+use self::container::Container;
+
+mod certificate;
+mod container;
+mod probe;
+mod recipe;
+
 /// A server that tests run against.
 ///
 /// The first test that needs one [starts](Self::url) its container, which later test programs find and use too.
@@ -9,7 +18,7 @@ use std::{env, fmt};
 pub enum Service {
     /// One Redis server.
     Redis,
-    /// One Redis server that speaks TLS only.
+    /// One Redis server, spoken to over TLS; the certificate's authority is a file that the URL names.
     RedisTls,
     /// Three Redis masters with a replica each.
     RedisCluster,
@@ -28,6 +37,19 @@ pub enum Service {
 }
 
 impl Service {
+    /// Every service.
+    pub const ALL: [Self; 9] = [
+        Self::Redis,
+        Self::RedisTls,
+        Self::RedisCluster,
+        Self::RedisSentinel,
+        Self::Valkey,
+        Self::Postgres,
+        Self::Mariadb,
+        Self::Mongodb,
+        Self::Dynamodb,
+    ];
+
     /// The name that tests and environment variables have it by, such as `redis-cluster`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -44,20 +66,53 @@ impl Service {
         }
     }
 
-    /// The URL of a running server, started by the first call.
-    ///
-    /// `CLOAKROOM_URL_REDIS_CLUSTER` and its like name a server to use instead.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn url(self) -> Result<String, Unavailable> {
-        let variable = self.variable("URL");
-        env::var(&variable).map_err(|_| Unavailable(format!("{variable} is not set")))
+    /// What it runs from: an image such as `redis:8`, or the variable that names a running server.
+    #[must_use]
+    pub fn origin(self) -> String {
+        let variable = self.url_variable();
+        if env::var_os(&variable).is_some() { variable } else { recipe::image(self) }
     }
 
-    /// `CLOAKROOM_<what>_<name>`.
-    fn variable(self, what: &str) -> String {
-        format!("CLOAKROOM_{what}_{}", self.name().replace('-', "_").to_ascii_uppercase())
+    /// The URL of a running server, which every test program on this machine shares.
+    ///
+    /// `CLOAKROOM_URL_REDIS_CLUSTER` and its like name a server to use. Without one, the first call starts a
+    /// container; it has the label `org.cloakroom.tests=1` and stays until `cargo xtask test` has ended, or until
+    /// `docker rm --force $(docker ps --all --quiet --filter label=org.cloakroom.tests)`.
+    ///
+    /// # Errors
+    /// Why there is none: no container engine answers, the image is not there, the server does not start.
+    pub async fn url(self) -> Result<String, Unavailable> {
+        static SHARED: [OnceCell<Result<String, Unavailable>>; Service::ALL.len()] =
+            [const { OnceCell::const_new() }; Service::ALL.len()];
+        if let Ok(url) = env::var(self.url_variable()) {
+            return Ok(url);
+        }
+        SHARED[self as usize]
+            .get_or_init(async || Ok(Container::shared(self).await?.url().await?))
+            .await
+            .clone()
+    }
+
+    /// Starts a server that no one else uses, for tests that stop it.
+    ///
+    /// # Errors
+    /// As [`url`](Self::url). A server that a variable names is not one's own to stop, so that it is of no use here.
+    pub async fn start(self) -> Result<Server, Unavailable> {
+        if env::var_os(self.url_variable()).is_some() {
+            let variable = self.url_variable();
+            return Err(Unavailable(format!("the server of {variable} is not ours to stop; unset it")));
+        }
+        let container = Container::private(self).await?;
+        Ok(Server { url: container.url().await?, container })
+    }
+
+    fn url_variable(self) -> String {
+        format!("CLOAKROOM_URL_{}", self.variable_name())
+    }
+
+    /// Its name as a part of a variable's.
+    fn variable_name(self) -> String {
+        self.name().replace('-', "_").to_ascii_uppercase()
     }
 }
 
@@ -67,9 +122,62 @@ impl fmt::Display for Service {
     }
 }
 
+/// A server of a test's own, under one address for as long as it lives. Dropping it removes it.
+#[derive(Debug)]
+pub struct Server {
+    container: Container,
+    url: String,
+}
+
+impl Server {
+    /// Where it is reached, also after a restart.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Kills it, as a power failure would: nothing is flushed, no client is told.
+    ///
+    /// # Errors
+    /// Where the container engine refuses.
+    pub async fn kill(&self) -> Result<(), Unavailable> {
+        self.container.kill().await
+    }
+
+    /// Starts it again, with what it had written to its disk, and waits until it answers.
+    ///
+    /// # Errors
+    /// Where the container engine refuses, or the server does not answer within a minute.
+    pub async fn restart(&self) -> Result<(), Unavailable> {
+        self.container.restart().await
+    }
+
+    /// Stops all of its processes where they are: connections stay open and nobody answers.
+    ///
+    /// # Errors
+    /// Where the container engine refuses.
+    pub async fn pause(&self) -> Result<(), Unavailable> {
+        self.container.pause().await
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    ///
+    /// # Errors
+    /// Where the container engine refuses.
+    pub async fn resume(&self) -> Result<(), Unavailable> {
+        self.container.resume().await
+    }
+}
+
 /// Why a service is not there for the tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable(String);
+
+impl Unavailable {
+    fn new(service: Service, reason: impl fmt::Display) -> Self {
+        Self(format!("{service} ({}) is not there: {reason}", service.origin()))
+    }
+}
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,191 @@
+use std::{env, path::Path};
+
+use super::{Service, probe::Probe};
+
+/// How the server of a service is run from its image, asked whether it is ready, and named in a URL.
+#[derive(Debug)]
+pub(super) struct Recipe {
+    pub(super) service: Service,
+    pub(super) image: String,
+    pub(super) variables: &'static [(&'static str, &'static str)],
+    pub(super) command: &'static [&'static str],
+    pub(super) ports: Ports,
+    pub(super) security: Security,
+    /// Each with the index of the port that it goes to.
+    pub(super) probes: Vec<(usize, Probe)>,
+}
+
+/// The ports of a container.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ports {
+    /// Those of the image.
+    Inside(&'static [u16]),
+    /// So many, the same inside as outside, as servers tell their clients of each other by them. The command has
+    /// them in `$PORTS`.
+    Same(usize),
+}
+
+impl Ports {
+    pub(super) const fn count(self) -> usize {
+        match self {
+            Self::Inside(ports) => ports.len(),
+            Self::Same(count) => count,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Security {
+    None,
+    Tls,
+}
+
+/// The official image, or the one that a variable such as `CLOAKROOM_IMAGE_REDIS` names.
+pub(super) fn image(service: Service) -> String {
+    let (name, official) = match service {
+        Service::Redis | Service::RedisTls | Service::RedisCluster | Service::RedisSentinel => {
+            ("REDIS", "redis:8.2")
+        }
+        Service::Valkey => ("VALKEY", "valkey/valkey:8.1"),
+        Service::Postgres => ("POSTGRES", "postgres:17"),
+        Service::Mariadb => ("MARIADB", "mariadb:11.8"),
+        Service::Mongodb => ("MONGODB", "mongo:8"),
+        Service::Dynamodb => ("DYNAMODB", "amazon/dynamodb-local:3.1.0"),
+    };
+    env::var(format!("CLOAKROOM_IMAGE_{name}")).unwrap_or_else(|_| official.to_owned())
+}
+
+/// Written to disk before it is acknowledged, so that a killed server has it when it is back.
+const REDIS: &[&str] =
+    &["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--appendonly", "yes"];
+const VALKEY: &[&str] =
+    &["valkey-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--appendonly", "yes"];
+const REDIS_TLS: &[&str] = &[
+    "redis-server",
+    "--bind",
+    "0.0.0.0",
+    "--protected-mode",
+    "no",
+    "--appendonly",
+    "yes",
+    "--tls-port",
+    "6380",
+    "--tls-cert-file",
+    "/cloakroom/certificate.pem",
+    "--tls-key-file",
+    "/cloakroom/key.pem",
+    "--tls-ca-cert-file",
+    "/cloakroom/ca.pem",
+    "--tls-auth-clients",
+    "no",
+];
+
+const PING: Probe = Probe { question: b"PING\r\n", answers: &["+PONG"] };
+const CLUSTER: Probe =
+    Probe { question: b"CLUSTER INFO\r\n", answers: &["cluster_state:ok", "cluster_known_nodes:6"] };
+const SENTINEL: Probe = Probe {
+    question: b"SENTINEL MASTER main\r\n",
+    answers: &["num-slaves\r\n$1\r\n1\r\n", "num-other-sentinels\r\n$1\r\n2\r\n"],
+};
+/// A start-up message (protocol 3.0) of the user and database that the container makes; the answer asks for the
+/// password. <https://www.postgresql.org/docs/current/protocol-message-formats.html>
+const POSTGRES: Probe = Probe {
+    question: b"\0\0\0\x2b\0\x03\0\0user\0cloakroom\0database\0cloakroom\0\0",
+    answers: &["R\0\0\0"],
+};
+/// It greets first, and names the way to sign in.
+const MARIADB: Probe = Probe { question: b"", answers: &["_password\0"] };
+/// `OP_MSG` of `{hello: 1, $db: "admin"}`. <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>
+const MONGODB: Probe = Probe {
+    question: b"\x34\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\
+        \x1f\0\0\0\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0",
+    answers: &["isWritablePrimary"],
+};
+const HTTP: Probe = Probe { question: b"GET / HTTP/1.0\r\n\r\n", answers: &["HTTP/1."] };
+
+impl Recipe {
+    pub(super) fn of(service: Service) -> Self {
+        let recipe = Self {
+            service,
+            image: image(service),
+            variables: &[],
+            command: &[],
+            ports: Ports::Inside(&[]),
+            security: Security::None,
+            probes: vec![(0, PING)],
+        };
+        match service {
+            Service::Redis => Self { command: REDIS, ports: Ports::Inside(&[6379]), ..recipe },
+            Service::Valkey => Self { command: VALKEY, ports: Ports::Inside(&[6379]), ..recipe },
+            Service::RedisTls => Self {
+                command: REDIS_TLS,
+                ports: Ports::Inside(&[6379, 6380]),
+                security: Security::Tls,
+                ..recipe
+            },
+            Service::RedisCluster => Self {
+                command: &["sh", "-c", include_str!("redis-cluster.sh")],
+                ports: Ports::Same(6),
+                probes: (0..6).map(|port| (port, CLUSTER)).collect(),
+                ..recipe
+            },
+            Service::RedisSentinel => Self {
+                command: &["sh", "-c", include_str!("redis-sentinel.sh")],
+                ports: Ports::Same(5),
+                probes: (2..5).map(|port| (port, SENTINEL)).collect(),
+                ..recipe
+            },
+            Service::Postgres => Self {
+                variables: &[
+                    ("POSTGRES_USER", "cloakroom"),
+                    ("POSTGRES_PASSWORD", "cloakroom"),
+                    ("POSTGRES_DB", "cloakroom"),
+                ],
+                command: &["postgres", "-c", "max_connections=500"],
+                ports: Ports::Inside(&[5432]),
+                probes: vec![(0, POSTGRES)],
+                ..recipe
+            },
+            Service::Mariadb => Self {
+                // Each image reads its own pair.
+                variables: &[
+                    ("MARIADB_ROOT_PASSWORD", "cloakroom"),
+                    ("MARIADB_DATABASE", "cloakroom"),
+                    ("MYSQL_ROOT_PASSWORD", "cloakroom"),
+                    ("MYSQL_DATABASE", "cloakroom"),
+                ],
+                command: &["--max-connections=500"],
+                ports: Ports::Inside(&[3306]),
+                probes: vec![(0, MARIADB)],
+                ..recipe
+            },
+            Service::Mongodb => Self { ports: Ports::Inside(&[27017]), probes: vec![(0, MONGODB)], ..recipe },
+            Service::Dynamodb => Self {
+                command: &["-jar", "DynamoDBLocal.jar", "-sharedDb", "-dbPath", "."],
+                ports: Ports::Inside(&[8000]),
+                probes: vec![(0, HTTP)],
+                ..recipe
+            },
+        }
+    }
+
+    /// The URL of the server on these ports of this machine.
+    pub(super) fn url(&self, ports: &[u16], authority: Option<&Path>) -> String {
+        let authority = authority.map(|path| path.display().to_string()).unwrap_or_default();
+        let list = |ports: &[u16]| {
+            ports.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
+        };
+        match self.service {
+            Service::Redis | Service::Valkey => format!("redis://127.0.0.1:{}", ports[0]),
+            Service::RedisTls => format!("rediss://127.0.0.1:{}?root_certificate={authority}", ports[1]),
+            Service::RedisCluster => format!("redis+cluster://{}", list(ports)),
+            Service::RedisSentinel => format!("redis+sentinel://{}/main", list(&ports[2..])),
+            Service::Postgres => format!("postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
+            Service::Mariadb => format!("mysql://root:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
+            Service::Mongodb => format!("mongodb://127.0.0.1:{}/cloakroom", ports[0]),
+            Service::Dynamodb => {
+                format!("dynamodb:cloakroom?region=local&endpoint=http://127.0.0.1:{}", ports[0])
+            }
+        }
+    }
+}
