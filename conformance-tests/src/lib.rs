@@ -42,6 +42,8 @@ mod service;
 mod service_tests;
 mod subject;
 mod suite;
+#[cfg(feature = "services")]
+mod wire;
 
 pub use case::Case;
 pub use cases::cases;
@@ -50,7 +52,9 @@ pub use need::Need;
 pub use report::{Failed, Ignored, Report};
 pub use run::{Options, run};
 #[cfg(feature = "services")]
-pub use service::{Service, Unavailable};
+pub use service::{Server, Service, Unavailable};
 #[cfg(feature = "services")]
 pub use service_tests::{ServiceTest, service_tests_main};
 pub use suite::{Suite, test_main};
+#[cfg(feature = "services")]
+pub use wire::Wire;

@@ -93,7 +93,7 @@ impl Suite {
                 open(url, namespace).await.map_err(|error| error.to_string())
             }
         });
-        Self::new(name, factory).available_if(move || {
+        Self::new(&format!("{name} on {}", service.origin()), factory).available_if(move || {
             runtime().block_on(service.url()).map(drop).map_err(|reason| reason.to_string())
         })
     }
