@@ -3,6 +3,7 @@
 mod after_handler;
 mod app;
 mod browser;
+mod clones;
 mod configuration;
 mod cookies;
 mod envelope;
@@ -11,7 +12,9 @@ mod faults;
 mod frameworks;
 mod hostile;
 mod loading;
-mod races;
+mod over_memory;
+#[path = "../over_storage/mod.rs"]
+mod over_storage;
 mod round_trips;
 mod specification;
 mod timeouts;

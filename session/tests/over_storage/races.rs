@@ -1,19 +1,18 @@
 //! Requests that race on one session, on one node and on two: every write survives, no logout is undone.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Path, routing::get as route};
 use cloakroom_session::{Session, SessionError, SessionLayer};
 use cloakroom_storage::Storage;
-use cloakroom_storage_memory::MemoryStorage;
 use futures_util::future::join_all;
 use http::StatusCode;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 
+use super::Nodes;
 use crate::browser::{Browser, Reply};
 
 const REQUESTS: usize = 32;
-const REPETITIONS: usize = 100;
 
 /// Lets a test hold a handler between its load and its save.
 #[derive(Clone, Default)]
@@ -57,10 +56,11 @@ fn node(storage: &Arc<dyn Storage>, gate: &Gate) -> Router {
         .layer(SessionLayer::new(storage.clone()))
 }
 
-fn nodes(count: usize) -> (Vec<Router>, Gate) {
-    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
-    let gate = Gate::default();
-    ((0..count).map(|_| node(&storage, &gate)).collect(), gate)
+impl Nodes {
+    fn routers(&self, count: usize) -> (Vec<Router>, Gate) {
+        let gate = Gate::default();
+        (self.storages[..count].iter().map(|storage| node(storage, &gate)).collect(), gate)
+    }
 }
 
 async fn begin(node: &Router) -> Browser {
@@ -70,14 +70,15 @@ async fn begin(node: &Router) -> Browser {
 }
 
 /// Sends the request from a task of its own; the browser's jar is a copy.
-fn spawn(node: &Router, browser: &Browser, path: String) -> tokio::task::JoinHandle<Reply> {
+fn spawn(node: &Router, browser: &Browser, path: String) -> JoinHandle<Reply> {
     let (node, mut browser) = (node.clone(), browser.clone());
     tokio::spawn(async move { browser.get(&node, &path).await })
 }
 
-async fn all_concurrent_writes_survive(node_count: usize, handler_ms: u64) {
-    let (nodes, _) = nodes(node_count);
-    for _ in 0..REPETITIONS {
+async fn all_concurrent_writes_survive(nodes: Nodes, node_count: usize, handler_ms: u64) {
+    let repetitions = nodes.repetitions;
+    let (nodes, _) = nodes.routers(node_count);
+    for _ in 0..repetitions {
         let mut browser = begin(&nodes[0]).await;
         let writes = (0..REQUESTS)
             .map(|n| spawn(&nodes[n % nodes.len()], &browser, format!("/set/key-{n:02}/{handler_ms}")));
@@ -90,24 +91,20 @@ async fn all_concurrent_writes_survive(node_count: usize, handler_ms: u64) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_32_concurrent_writes_with_a_0_ms_handler_32_survive_100_times() {
-    all_concurrent_writes_survive(1, 0).await;
+pub(crate) async fn of_32_concurrent_writes_with_a_0_ms_handler_32_survive(nodes: Nodes) {
+    all_concurrent_writes_survive(nodes, 1, 0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_32_concurrent_writes_with_a_50_ms_handler_32_survive_100_times() {
-    all_concurrent_writes_survive(1, 50).await;
+pub(crate) async fn of_32_concurrent_writes_with_a_50_ms_handler_32_survive(nodes: Nodes) {
+    all_concurrent_writes_survive(nodes, 1, 50).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_32_concurrent_writes_on_two_nodes_32_survive_100_times() {
-    all_concurrent_writes_survive(2, 0).await;
+pub(crate) async fn of_32_concurrent_writes_on_two_nodes_32_survive(nodes: Nodes) {
+    all_concurrent_writes_survive(nodes, 2, 0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_32_concurrent_writes_with_a_50_ms_handler_on_two_nodes_32_survive_100_times() {
-    all_concurrent_writes_survive(2, 50).await;
+pub(crate) async fn of_32_concurrent_writes_with_a_50_ms_handler_on_two_nodes_32_survive(nodes: Nodes) {
+    all_concurrent_writes_survive(nodes, 2, 50).await;
 }
 
 async fn logout_during_a_slow_write(nodes: &[Router], gate: &Gate) {
@@ -126,15 +123,13 @@ async fn logout_during_a_slow_write(nodes: &[Router], gate: &Gate) {
     }
 }
 
-#[tokio::test]
-async fn a_logout_during_a_slow_write_wins() {
-    let (nodes, gate) = nodes(1);
+pub(crate) async fn a_logout_during_a_slow_write_wins(nodes: Nodes) {
+    let (nodes, gate) = nodes.routers(1);
     logout_during_a_slow_write(&nodes, &gate).await;
 }
 
-#[tokio::test]
-async fn a_logout_on_another_node_during_a_slow_write_wins() {
-    let (nodes, gate) = nodes(2);
+pub(crate) async fn a_logout_on_another_node_during_a_slow_write_wins(nodes: Nodes) {
+    let (nodes, gate) = nodes.routers(2);
     logout_during_a_slow_write(&nodes, &gate).await;
 }
 
@@ -147,16 +142,16 @@ fn ids(browser: &Browser, replies: &[Reply]) -> Vec<String> {
     given.filter(|id| !id.is_empty()).chain([browser.id().unwrap().to_owned()]).collect()
 }
 
-async fn all_ok(requests: Vec<tokio::task::JoinHandle<Reply>>) -> Vec<Reply> {
+async fn all_ok(requests: Vec<JoinHandle<Reply>>) -> Vec<Reply> {
     let replies: Vec<_> = join_all(requests).await.into_iter().map(Result::unwrap).collect();
     assert!(replies.iter().all(|reply| reply.status == StatusCode::OK));
     replies
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_the_interleaving_a_logout_is_never_undone() {
-    let (nodes, _) = nodes(2);
-    for _ in 0..REPETITIONS {
+pub(crate) async fn whatever_the_interleaving_a_logout_is_never_undone(nodes: Nodes) {
+    let repetitions = nodes.repetitions;
+    let (nodes, _) = nodes.routers(2);
+    for _ in 0..repetitions {
         let browser = begin(&nodes[0]).await;
         let mut requests: Vec<_> =
             (0..8).map(|n| spawn(&nodes[n % 2], &browser, format!("/set/key-{n}/0"))).collect();
@@ -170,16 +165,16 @@ async fn whatever_the_interleaving_a_logout_is_never_undone() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_the_interleaving_regenerates_leave_one_session() {
-    let (nodes, _) = nodes(2);
-    for _ in 0..REPETITIONS {
+pub(crate) async fn whatever_the_interleaving_regenerates_leave_one_session(nodes: Nodes) {
+    let repetitions = nodes.repetitions;
+    let (nodes, _) = nodes.routers(2);
+    for _ in 0..repetitions {
         let browser = begin(&nodes[0]).await;
         let mut requests: Vec<_> =
             (0..8).map(|n| spawn(&nodes[n % 2], &browser, format!("/set/key-{n}/0"))).collect();
         requests.extend(nodes.iter().map(|node| spawn(node, &browser, "/regenerate".to_owned())));
         let replies = all_ok(requests).await;
-        let mut with_the_data = std::collections::BTreeSet::new();
+        let mut with_the_data = BTreeSet::new();
         for id in ids(&browser, &replies) {
             if Browser::with_id(&id).get(&nodes[0], "/keys").await.body.contains("begun") {
                 with_the_data.insert(id);
@@ -189,9 +184,8 @@ async fn whatever_the_interleaving_regenerates_leave_one_session() {
     }
 }
 
-#[tokio::test]
-async fn a_write_during_a_regenerate_moves_along_or_is_told_that_its_id_is_gone() {
-    let (nodes, gate) = nodes(2);
+pub(crate) async fn a_write_during_a_regenerate_moves_along_or_is_told_that_its_id_is_gone(nodes: Nodes) {
+    let (nodes, gate) = nodes.routers(2);
     let mut browser = begin(&nodes[0]).await;
     let slow = spawn(&nodes[0], &browser, "/slow".to_owned());
     gate.reached.notified().await;
@@ -201,9 +195,8 @@ async fn a_write_during_a_regenerate_moves_along_or_is_told_that_its_id_is_gone(
     assert_eq!(browser.get(&nodes[0], "/keys").await.body, "begun");
 }
 
-#[tokio::test]
-async fn a_regenerate_takes_along_what_another_request_has_written_meanwhile() {
-    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+pub(crate) async fn a_regenerate_takes_along_what_another_request_has_written_meanwhile(nodes: Nodes) {
+    let storage = &nodes.storages[0];
     let gate = Gate::default();
     let held = gate.clone();
     let slow_sign_in = async move |session: Session| -> Result<(), SessionError> {
@@ -212,7 +205,7 @@ async fn a_regenerate_takes_along_what_another_request_has_written_meanwhile() {
         held.pass().await;
         Ok(())
     };
-    let node = node(&storage, &gate).merge(
+    let node = node(storage, &gate).merge(
         Router::new().route("/sign-in", route(slow_sign_in)).layer(SessionLayer::new(storage.clone())),
     );
     let mut browser = begin(&node).await;
@@ -225,16 +218,17 @@ async fn a_regenerate_takes_along_what_another_request_has_written_meanwhile() {
     assert_eq!(signed_in.get(&node, "/keys").await.body, "basket,begun,user");
 }
 
-#[tokio::test]
-async fn of_two_sign_ins_of_one_session_the_slower_is_dropped_and_leaves_the_new_cookie_alone() {
-    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+pub(crate) async fn of_two_sign_ins_of_one_session_the_slower_is_dropped_and_leaves_the_new_cookie_alone(
+    nodes: Nodes,
+) {
+    let storage = &nodes.storages[0];
     let gate = Gate::default();
     let held = gate.clone();
     let slow = async move |session: Session| {
         session.regenerate().unwrap();
         held.pass().await;
     };
-    let node = node(&storage, &gate)
+    let node = node(storage, &gate)
         .merge(Router::new().route("/slow-sign-in", route(slow)).layer(SessionLayer::new(storage.clone())));
     let mut browser = begin(&node).await;
     let slower = spawn(&node, &browser, "/slow-sign-in".to_owned());
@@ -243,28 +237,6 @@ async fn of_two_sign_ins_of_one_session_the_slower_is_dropped_and_leaves_the_new
     gate.open.notify_one();
     assert!(slower.await.unwrap().set_cookies().is_empty());
     assert_eq!(browser.get(&node, "/keys").await.body, "begun");
-    let page = storage.scan(None, std::num::NonZeroUsize::new(10).unwrap()).await.unwrap();
+    let page = storage.scan(None, NonZeroUsize::new(10).unwrap()).await.unwrap();
     assert_eq!(page.entries.len(), 1, "the slower one's new id is not left behind");
-}
-
-#[tokio::test]
-async fn clones_of_a_session_in_one_request_share_their_changes() {
-    let handler = async |session: Session| {
-        let tasks = (0..8).map(|n| {
-            let session = session.clone();
-            tokio::spawn(async move {
-                session.set(&format!("key-{n}"), &n).unwrap();
-                session.save().await.unwrap();
-            })
-        });
-        join_all(tasks).await;
-    };
-    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
-    let routes = Router::new()
-        .route("/", route(handler))
-        .route("/keys", route(async |session: Session| session.keys().len().to_string()));
-    let app = routes.layer(SessionLayer::new(storage));
-    let mut browser = Browser::new();
-    browser.get(&app, "/").await;
-    assert_eq!(browser.get(&app, "/keys").await.body, "8");
 }

@@ -1,0 +1,48 @@
+//! What sessions promise over any storage. The tests of this crate hold them to it on memory, those of the
+//! conformance crate on every backend.
+
+use std::sync::Arc;
+
+use cloakroom_storage::Storage;
+
+pub(crate) mod lifetime;
+pub(crate) mod races;
+
+/// The nodes of one application.
+pub(crate) struct Nodes {
+    /// One each, with the same data behind them and nothing else in it.
+    pub(crate) storages: [Arc<dyn Storage>; 2],
+    /// How often a race is run.
+    pub(crate) repetitions: usize,
+}
+
+/// Calls the macro of that name with the path of every promise, each a function of [`Nodes`] that panics where it
+/// is broken.
+macro_rules! for_each_promise {
+    ($call:ident) => {
+        $call! {
+            races::of_32_concurrent_writes_with_a_0_ms_handler_32_survive,
+            races::of_32_concurrent_writes_with_a_50_ms_handler_32_survive,
+            races::of_32_concurrent_writes_on_two_nodes_32_survive,
+            races::of_32_concurrent_writes_with_a_50_ms_handler_on_two_nodes_32_survive,
+            races::a_logout_during_a_slow_write_wins,
+            races::a_logout_on_another_node_during_a_slow_write_wins,
+            races::whatever_the_interleaving_a_logout_is_never_undone,
+            races::whatever_the_interleaving_regenerates_leave_one_session,
+            races::a_write_during_a_regenerate_moves_along_or_is_told_that_its_id_is_gone,
+            races::a_regenerate_takes_along_what_another_request_has_written_meanwhile,
+            races::of_two_sign_ins_of_one_session_the_slower_is_dropped_and_leaves_the_new_cookie_alone,
+            lifetime::a_session_of_one_node_is_known_on_the_other,
+            lifetime::an_unused_session_ends_after_the_idle_timeout,
+            lifetime::reads_keep_a_session_alive,
+            lifetime::neither_reads_nor_writes_outlast_the_absolute_timeout,
+            lifetime::a_shorter_idle_timeout_of_its_own_ends_a_session_sooner,
+            lifetime::after_a_regenerate_the_data_is_under_the_new_id_alone,
+            lifetime::after_a_reset_the_session_is_empty_and_the_old_id_dead,
+            lifetime::after_a_destroy_the_id_is_dead_on_every_node,
+            lifetime::a_store_that_is_reset_has_no_session_left,
+        }
+    };
+}
+
+pub(crate) use for_each_promise;
