@@ -3,18 +3,18 @@ use std::{fmt, future::Future, pin::Pin, process::ExitCode, sync::Arc};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::{
-    Service,
+    Server, Service, Unavailable,
     suite::{runtime, services_are_required},
 };
 
-type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send>>;
 
 /// A test of its own name against a running service. [`service_tests!`](crate::service_tests) makes them.
 #[derive(Clone)]
 pub struct ServiceTest {
     service: Service,
     name: &'static str,
-    run: Arc<dyn Fn(String) -> Running + Send + Sync>,
+    run: Arc<dyn Fn() -> Running + Send + Sync>,
 }
 
 impl ServiceTest {
@@ -24,7 +24,32 @@ impl ServiceTest {
         F: Fn(String) -> O + Send + Sync + 'static,
         O: Future<Output = ()> + Send + 'static,
     {
-        Self { service, name, run: Arc::new(move |url| Box::pin(test(url))) }
+        let test = Arc::new(test);
+        let run = move || -> Running {
+            let test = Arc::clone(&test);
+            Box::pin(async move {
+                test(service.url().await?).await;
+                Ok(())
+            })
+        };
+        Self { service, name, run: Arc::new(run) }
+    }
+
+    /// The test of that name, which is given a server of its own, to stop as it likes.
+    pub fn with_server<F, O>(service: Service, name: &'static str, test: F) -> Self
+    where
+        F: Fn(Server) -> O + Send + Sync + 'static,
+        O: Future<Output = ()> + Send + 'static,
+    {
+        let test = Arc::new(test);
+        let run = move || -> Running {
+            let test = Arc::clone(&test);
+            Box::pin(async move {
+                test(service.start().await?).await;
+                Ok(())
+            })
+        };
+        Self { service, name, run: Arc::new(run) }
     }
 
     fn trial(self) -> Trial {
@@ -32,12 +57,11 @@ impl ServiceTest {
     }
 
     fn run(&self) -> Result<Completion, Failed> {
-        match runtime().block_on(self.service.url()) {
-            Ok(url) => runtime().block_on((self.run)(url)),
-            Err(reason) if services_are_required() => return Err(reason.into()),
-            Err(reason) => return Ok(Completion::ignored_with(reason.to_string())),
+        match runtime().block_on((self.run)()) {
+            Ok(()) => Ok(Completion::Completed),
+            Err(reason) if services_are_required() => Err(reason.into()),
+            Err(reason) => Ok(Completion::ignored_with(reason.to_string())),
         }
-        Ok(Completion::Completed)
     }
 }
 
