@@ -65,6 +65,16 @@ impl fmt::Debug for Factory {
     }
 }
 
+/// A namespace that no other test, run or machine on the same engine uses.
+///
+/// ```
+/// assert_ne!(cloakroom_conformance::fresh_namespace(), cloakroom_conformance::fresh_namespace());
+/// ```
+#[must_use]
+pub fn fresh_namespace() -> Namespace {
+    Namespace::new(&fresh_name()).expect("the name keeps the rules of a namespace")
+}
+
 /// A name that no other case, run or machine on the same engine uses.
 pub(crate) fn fresh_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -47,7 +47,7 @@ mod wire;
 
 pub use case::Case;
 pub use cases::cases;
-pub use factory::Factory;
+pub use factory::{Factory, fresh_namespace};
 pub use need::Need;
 pub use report::{Failed, Ignored, Report};
 pub use run::{Options, run};
