@@ -175,7 +175,11 @@ pub struct Unavailable(String);
 
 impl Unavailable {
     fn new(service: Service, reason: impl fmt::Display) -> Self {
-        Self(format!("{service} ({}) is not there: {reason}", service.origin()))
+        Self(format!(
+            "{service} ({}) is not there; `cargo xtask test` prepares it, or {} may name a running one: {reason}",
+            service.origin(),
+            service.url_variable(),
+        ))
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn image(service: Service) -> String {
         Service::Postgres => ("POSTGRES", "postgres:17"),
         Service::Mariadb => ("MARIADB", "mariadb:11.8"),
         Service::Mongodb => ("MONGODB", "mongo:8"),
-        Service::Dynamodb => ("DYNAMODB", "amazon/dynamodb-local:3.1.0"),
+        Service::Dynamodb => ("DYNAMODB", "amazon/dynamodb-local:2.6.1"),
     };
     env::var(format!("CLOAKROOM_IMAGE_{name}")).unwrap_or_else(|_| official.to_owned())
 }
@@ -161,7 +161,7 @@ impl Recipe {
             },
             Service::Mongodb => Self { ports: Ports::Inside(&[27017]), probes: vec![(0, MONGODB)], ..recipe },
             Service::Dynamodb => Self {
-                command: &["-jar", "DynamoDBLocal.jar", "-sharedDb", "-dbPath", "."],
+                command: &["-jar", "DynamoDBLocal.jar", "-disableTelemetry", "-sharedDb", "-dbPath", "."],
                 ports: Ports::Inside(&[8000]),
                 probes: vec![(0, HTTP)],
                 ..recipe

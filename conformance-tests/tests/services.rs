@@ -1,0 +1,47 @@
+//! Every backend, opened by its URL as applications open it, keeps the contract on its real service, and so does
+//! every layer over it.
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use cloakroom::{
+    Backends, ConnectError, Namespace, Storage, StorageConfig, StorageExt,
+    storage::{Counted, Prefixed, Traced},
+};
+use cloakroom_conformance::{Factory, Service, Suite, fresh_namespace, test_main};
+use tempfile::TempDir;
+
+static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("there is room for a database"));
+
+/// Every case's prefix is in it, so that the prefix alone keeps them apart.
+static SHARED: LazyLock<Namespace> = LazyLock::new(fresh_namespace);
+
+fn main() -> ExitCode {
+    let sqlite = [
+        Suite::new("sqlite", Factory::new(|namespace| open(sqlite(), namespace))),
+        Suite::new("all layers over sqlite", Factory::new(|namespace| open_with_layers(sqlite(), namespace))),
+    ];
+    let services = Service::ALL.into_iter().flat_map(|service| {
+        let layered = format!("all layers over {service}");
+        [Suite::on(service.name(), service, open), Suite::on(&layered, service, open_with_layers)]
+    });
+    test_main(sqlite.into_iter().chain(services))
+}
+
+fn sqlite() -> String {
+    format!("sqlite:{}", DIRECTORY.path().join("state.db").display())
+}
+
+/// With the layer that the facade puts around every storage, the timeout.
+async fn open(url: String, namespace: Namespace) -> Result<Arc<dyn Storage>, ConnectError> {
+    let config = StorageConfig::new(url).with_namespace(namespace).with_timeout(Duration::from_secs(30));
+    Backends::new().open(&config).await
+}
+
+async fn open_with_layers(url: String, namespace: Namespace) -> Result<impl Storage, ConnectError> {
+    let prefix = Prefixed::new(namespace.as_str())?;
+    Ok(open(url, SHARED.clone()).await?.layer(prefix).layer(Counted::new()).layer(Traced::new()))
+}
