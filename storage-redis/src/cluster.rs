@@ -52,9 +52,9 @@ impl Cluster {
     }
 
     pub(crate) async fn command(&self, to: To<'_>, command: Cmd) -> Result<Value, Fault> {
-        let mut next = Next::Slot;
-        for tried in 1.. {
-            let answered = match &next {
+        let mut tries = Tries::new();
+        loop {
+            let answered = match &tries.next {
                 Next::Slot => {
                     let routing = RoutingInfo::SingleNode(node(to));
                     self.0.clone().route_command(command.clone(), routing).await
@@ -67,23 +67,17 @@ impl Cluster {
                 }
             };
             match answered.map_err(Fault::from).and_then(answer) {
-                Err(fault)
-                    if tried < TRIES
-                        && let Some(again) = Next::after(&fault, tried).await =>
-                {
-                    next = again
-                }
+                Err(fault) => tries.after(fault).await?,
                 answered => return answered,
             }
         }
-        Err(Fault::Unexpected)
     }
 
     pub(crate) async fn pipeline(&self, to: To<'_>, pipeline: Pipeline) -> Result<Vec<Value>, Fault> {
         let count = pipeline.len();
-        let mut next = Next::Slot;
-        for tried in 1.. {
-            let answered = match &next {
+        let mut tries = Tries::new();
+        loop {
+            let answered = match &tries.next {
                 Next::Slot => self.0.clone().route_pipeline(pipeline.clone(), 0, count, node(to)).await,
                 Next::Asking(host) => {
                     // For the one command that follows, and only the first of a pipeline of ours has a key.
@@ -95,17 +89,11 @@ impl Cluster {
                     self.0.clone().route_pipeline(asking, 1, count, by_address(host)).await
                 }
             };
-            match answered.map_err(Fault::from) {
-                Err(fault)
-                    if tried < TRIES
-                        && let Some(again) = Next::after(&fault, tried).await =>
-                {
-                    next = again
-                }
-                answered => return answered,
+            match answered {
+                Err(error) => tries.after(error.into()).await?,
+                Ok(answers) => return Ok(answers),
             }
         }
-        Err(Fault::Unexpected)
     }
 
     /// The lowest slot of each master, in order.
@@ -129,37 +117,54 @@ fn by_address(host: &Host) -> SingleNodeRoutingInfo {
     SingleNodeRoutingInfo::ByAddress { host: host.name.clone(), port: host.port }
 }
 
-/// Where a request that was refused goes next.
+/// The tries of one request.
+struct Tries {
+    done: u32,
+    next: Next,
+}
+
+/// Where a request goes.
 enum Next {
-    /// To the node that has the slot; the driver learns anew which one that is.
+    /// To the node that has the slot.
     Slot,
     /// To the node that a slot is moving to, for this once.
     Asking(Host),
 }
 
-impl Next {
-    /// `None`: the request may have been executed, or no node will.
-    async fn after(fault: &Fault, tried: u32) -> Option<Self> {
-        let Fault::Driver(error) = fault else { return None };
-        match error.kind() {
-            Driver::Server(ServerErrorKind::Ask) => {
-                let (address, _) = error.redirect_node()?;
-                let (name, port) = address.rsplit_once(':')?;
-                return Some(Self::Asking(Host { name: name.to_owned(), port: port.parse().ok()? }));
-            }
-            Driver::ClusterConnectionNotFound
-            | Driver::Server(
-                ServerErrorKind::Moved
-                | ServerErrorKind::TryAgain
-                | ServerErrorKind::ClusterDown
-                | ServerErrorKind::MasterDown
-                | ServerErrorKind::ReadOnly,
-            ) => {}
-            _ => return None,
+impl Tries {
+    const fn new() -> Self {
+        Self { done: 0, next: Next::Slot }
+    }
+
+    /// Decides on the next try; the fault comes back where there is none to make, because the request may have been
+    /// executed or because nobody will.
+    async fn after(&mut self, fault: Fault) -> Result<(), Fault> {
+        self.done += 1;
+        let next = if self.done < TRIES { next(&fault) } else { None };
+        self.next = next.ok_or(fault)?;
+        // Not before the first: the driver has been told where the slot is, or asks for it now.
+        sleep(Duration::from_millis(10) * (self.done - 1) * self.done / 2).await;
+        Ok(())
+    }
+}
+
+fn next(fault: &Fault) -> Option<Next> {
+    let Fault::Driver(error) = fault else { return None };
+    match error.kind() {
+        Driver::Server(ServerErrorKind::Ask) => {
+            let (address, _) = error.redirect_node()?;
+            let (name, port) = address.rsplit_once(':')?;
+            Some(Next::Asking(Host { name: name.to_owned(), port: port.parse().ok()? }))
         }
-        // At once after the first: the slots have been asked for meanwhile.
-        sleep(Duration::from_millis(10) * (tried - 1) * tried / 2).await;
-        Some(Self::Slot)
+        Driver::ClusterConnectionNotFound
+        | Driver::Server(
+            ServerErrorKind::Moved
+            | ServerErrorKind::TryAgain
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ReadOnly,
+        ) => Some(Next::Slot),
+        _ => None,
     }
 }
 
