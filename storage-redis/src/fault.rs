@@ -94,11 +94,7 @@ impl Fault {
                 Some(code) => of_server(code, error),
                 None => of_driver(error, operation),
             },
-            Self::ConnectTimeout(limit) => (
-                Unavailable,
-                format!("no connection within {limit:?}; check host, port and firewall, or raise the connect timeout")
-                    .into(),
-            ),
+            Self::ConnectTimeout(limit) => (Unavailable, silence(&format!("within {limit:?}"))),
             Self::Replica => (
                 Unavailable,
                 "this server is a replica; connect to the master, or through sentinels (`redis+sentinel://`)".into(),
@@ -133,6 +129,14 @@ impl Fault {
             Self::ForeignCursor => (Other, "the cursor is not one of this storage's".into()),
         }
     }
+}
+
+fn silence(when: &str) -> Cow<'static, str> {
+    format!(
+        "no connection {when}; check host, port and firewall, and that the port speaks TLS if the URL begins with \
+         `rediss`"
+    )
+    .into()
 }
 
 fn is_of_network(error: &RedisError) -> bool {
@@ -223,6 +227,7 @@ fn of_driver(error: &RedisError, operation: Operation) -> (ErrorKind, Cow<'stati
         Driver::Io if error.is_timeout() && !opening => {
             (Timeout, "no answer within the response timeout; what was asked for may have happened".into())
         }
+        Driver::Io if error.is_timeout() => (Unavailable, silence("in time")),
         Driver::Io => of_network(error, opening),
         Driver::Parse | Driver::UnexpectedReturnType => {
             (Unavailable, "the answer was garbled; the connection is made anew".into())
@@ -254,29 +259,26 @@ fn of_network(error: &RedisError, opening: bool) -> (ErrorKind, Cow<'static, str
         );
         return (Misconfigured, detail.into());
     }
-    if opening
-        && error.is_connection_dropped()
-        && !error.is_connection_refusal()
-        && error.source().is_none_or(was_closed)
-    {
+    if !was_closed(&cause) {
+        return (
+            Unavailable,
+            format!("the server cannot be reached ({cause}); check host and port, and that it runs").into(),
+        );
+    }
+    if opening {
         return (
             Misconfigured,
             "the server closed the connection at once; if the port speaks TLS, begin the URL with `rediss`"
                 .into(),
         );
     }
-    if error.is_connection_dropped() && !error.is_connection_refusal() {
-        return (Unavailable, "the connection was lost; what was asked for may have happened".into());
-    }
-    (
-        Unavailable,
-        format!("the server cannot be reached ({cause}); check host and port, and that it runs").into(),
-    )
+    (Unavailable, "the connection was lost; what was asked for may have happened".into())
 }
 
-/// Connected, and then hung up on.
-fn was_closed(error: &(dyn std::error::Error + 'static)) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    kind.is_none_or(|kind| matches!(kind, BrokenPipe | ConnectionReset | UnexpectedEof))
+/// Connected, and then hung up on. The driver hands on some errors as text only.
+fn was_closed(cause: &str) -> bool {
+    let cause = cause.to_ascii_lowercase();
+    ["broken pipe", "connection reset", "end of file", "eof", "closed"]
+        .iter()
+        .any(|word| cause.contains(word))
 }
