@@ -1,0 +1,214 @@
+//! Opening a connection to the server that is the master now.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use redis::{
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, TlsCertificates, Value,
+    aio::MultiplexedConnection,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+use tokio::time::timeout;
+
+use crate::{
+    fault::{Fault, answer},
+    url::{Credentials, Host, Location, Place},
+};
+
+/// What a connection is told that it ended by; must not block.
+pub(crate) trait OnPush: Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {}
+
+impl<F: Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static> OnPush for F {}
+
+/// How to speak to a server, wherever it is.
+#[derive(Clone)]
+pub(crate) struct Manner {
+    pub(crate) certificates: Option<TlsCertificates>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) response_timeout: Duration,
+    credentials: Credentials,
+    database: i64,
+    tls: bool,
+}
+
+impl Manner {
+    pub(crate) fn new(location: &Location, connect_timeout: Duration, response_timeout: Duration) -> Self {
+        Self {
+            certificates: None,
+            connect_timeout,
+            response_timeout,
+            credentials: location.credentials.clone(),
+            database: location.database,
+            tls: location.tls,
+        }
+    }
+
+    pub(crate) fn with_certificates(
+        mut self,
+        root_cert: Option<Vec<u8>>,
+        client_tls: Option<ClientTlsConfig>,
+    ) -> Self {
+        self.certificates = self.tls.then_some(TlsCertificates { client_tls, root_cert });
+        self
+    }
+
+    /// For sockets that outlive their peers: one that acknowledges nothing for the connect timeout is dead, and one
+    /// that nothing was sent on is asked.
+    pub(crate) fn tcp_settings(&self) -> TcpSettings {
+        let pause = self.connect_timeout.max(Duration::from_secs(1));
+        let keepalive = TcpKeepalive::new().with_time(2 * pause).with_interval(pause);
+        let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        let settings = settings.set_user_timeout(self.connect_timeout);
+        settings
+    }
+
+    /// A server that holds data.
+    pub(crate) fn server(&self, host: &Host) -> Result<ConnectionInfo, RedisError> {
+        let Credentials { username, password, .. } = &self.credentials;
+        let settings = redis_settings(username.as_deref(), password.as_deref()).set_db(self.database);
+        self.info(self.address(host), settings)
+    }
+
+    fn socket(&self, path: &std::path::Path) -> Result<ConnectionInfo, RedisError> {
+        let Credentials { username, password, .. } = &self.credentials;
+        let settings = redis_settings(username.as_deref(), password.as_deref()).set_db(self.database);
+        self.info(ConnectionAddr::Unix(path.to_owned()), settings)
+    }
+
+    fn sentinel(&self, host: &Host) -> Result<ConnectionInfo, RedisError> {
+        let Credentials { sentinel_username, sentinel_password, .. } = &self.credentials;
+        let settings = redis_settings(sentinel_username.as_deref(), sentinel_password.as_deref());
+        self.info(self.address(host), settings)
+    }
+
+    fn address(&self, Host { name, port }: &Host) -> ConnectionAddr {
+        if self.tls {
+            ConnectionAddr::TcpTls { host: name.clone(), port: *port, insecure: false, tls_params: None }
+        } else {
+            ConnectionAddr::Tcp(name.clone(), *port)
+        }
+    }
+
+    fn info(
+        &self,
+        address: ConnectionAddr,
+        settings: RedisConnectionInfo,
+    ) -> Result<ConnectionInfo, RedisError> {
+        let info = address.into_connection_info()?;
+        Ok(info.set_redis_settings(settings).set_tcp_settings(self.tcp_settings()))
+    }
+
+    fn client(&self, info: ConnectionInfo) -> Result<Client, RedisError> {
+        match &self.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
+            None => Client::open(info),
+        }
+    }
+
+    fn connection_config(&self) -> AsyncConnectionConfig {
+        AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.connect_timeout))
+            .set_response_timeout(Some(self.response_timeout))
+    }
+}
+
+/// RESP3, because its connections say when they end; over RESP2 only the next request would notice.
+fn redis_settings(username: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {
+    let mut settings = RedisConnectionInfo::default()
+        .set_protocol(ProtocolVersion::RESP3)
+        .set_lib_name("cloakroom", env!("CARGO_PKG_VERSION"));
+    if let Some(username) = username {
+        settings = settings.set_username(username);
+    }
+    if let Some(password) = password {
+        settings = settings.set_password(password);
+    }
+    settings
+}
+
+/// Finds the master and connects to it, again after every loss.
+pub(crate) struct Dialer {
+    manner: Manner,
+    target: Target,
+}
+
+enum Target {
+    Server(Client),
+    Sentinels { sentinels: Vec<Client>, service: String },
+}
+
+impl Dialer {
+    /// `None`: the place is a cluster, which is not one connection.
+    pub(crate) fn new(manner: Manner, place: &Place) -> Result<Option<Self>, RedisError> {
+        let target = match place {
+            Place::Server(host) => Target::Server(manner.client(manner.server(host)?)?),
+            Place::Socket(path) => Target::Server(manner.client(manner.socket(path)?)?),
+            Place::Sentinels { sentinels, service } => {
+                let clients = sentinels.iter().map(|sentinel| manner.client(manner.sentinel(sentinel)?));
+                Target::Sentinels { sentinels: clients.collect::<Result<_, _>>()?, service: service.clone() }
+            }
+            Place::Cluster(_) => return Ok(None),
+        };
+        Ok(Some(Self { manner, target }))
+    }
+
+    /// A connection to the master, which tells `on_push` of its end.
+    pub(crate) async fn dial(&self, on_push: impl OnPush) -> Result<MultiplexedConnection, Fault> {
+        let limit = self.manner.connect_timeout;
+        timeout(limit, self.connect(on_push)).await.unwrap_or(Err(Fault::ConnectTimeout(limit)))
+    }
+
+    async fn connect(&self, on_push: impl OnPush) -> Result<MultiplexedConnection, Fault> {
+        let config = self.manner.connection_config().set_push_sender(on_push);
+        let mut connection = match &self.target {
+            Target::Server(client) => client.get_multiplexed_async_connection_with_config(&config).await?,
+            Target::Sentinels { sentinels, service } => {
+                let master = self.master(sentinels, service).await?;
+                let client = self.manner.client(self.manner.server(&master)?)?;
+                client.get_multiplexed_async_connection_with_config(&config).await?
+            }
+        };
+        check_role(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Asks every sentinel at once and takes the first that knows.
+    async fn master(&self, sentinels: &[Client], service: &str) -> Result<Host, Fault> {
+        let ask = |sentinel| self.ask(sentinel, service);
+        let mut answers: FuturesUnordered<_> = sentinels.iter().map(ask).collect();
+        let mut fault = None;
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(Some(master)) => return Ok(master),
+                // One that is up but does not know tells more than one that is down.
+                Ok(None) => fault = Some(Fault::UnknownService),
+                Err(error) => fault = fault.or(Some(Fault::NoSentinel(error))),
+            }
+        }
+        Err(fault.unwrap_or(Fault::UnknownService))
+    }
+
+    async fn ask(&self, sentinel: &Client, service: &str) -> Result<Option<Host>, RedisError> {
+        let config = self.manner.connection_config();
+        let mut connection = sentinel.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
+        let master: Option<(String, u16)> = command.query_async(&mut connection).await?;
+        Ok(master.map(|(name, port)| Host { name, port }))
+    }
+}
+
+/// A sentinel may not know yet that its master was demoted, nor may a name server.
+async fn check_role(connection: &mut MultiplexedConnection) -> Result<(), Fault> {
+    match answer(connection.send_packed_command(&redis::cmd("ROLE")).await?) {
+        Ok(Value::Array(role)) => match role.first() {
+            Some(Value::BulkString(role)) if role == b"slave" => Err(Fault::Replica),
+            Some(Value::BulkString(role)) if role == b"sentinel" => Err(Fault::SentinelPort),
+            _ => Ok(()),
+        },
+        // Not everybody may ask; a write will tell.
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,80 @@
+//! What the servers are like that a storage finds: found out once, when it is opened.
+
+use redis::Value;
+use tracing::warn;
+
+use crate::{
+    command::{self, Condition},
+    connection::{Link, To},
+    fault::Fault,
+};
+
+/// What the servers can do, as they said themselves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Abilities {
+    /// `SET … IFEQ … GET`: Valkey 8.1, Redis 8.4.
+    pub(crate) swap: bool,
+    /// `SET … NX GET`: Redis 7.
+    pub(crate) create: bool,
+}
+
+/// Refuses servers that cannot hold a storage, warns of those that would lose what it holds.
+pub(crate) async fn check(link: &Link) -> Result<(), Fault> {
+    for slot in link.masters().await? {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("INFO");
+        let answers = link.pipeline(To::Slot(slot), pipeline).await?;
+        // Not everybody may ask. What is wrong will then show later.
+        let Some(info) = answers.first().and_then(text) else { continue };
+        match field(info, "redis_mode") {
+            Some("sentinel") => return Err(Fault::SentinelPort),
+            Some("cluster") if !link.is_cluster() => return Err(Fault::ClusterNode),
+            _ => {}
+        }
+        if field(info, "role") == Some("slave") {
+            return Err(Fault::Replica);
+        }
+        if let Some(policy) = field(info, "maxmemory_policy").filter(|policy| *policy != "noeviction") {
+            warn!(
+                "Redis has the maxmemory-policy `{policy}`: when its memory is full it will throw sessions away, which \
+                 logs their users out; set `maxmemory-policy noeviction`"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Asks a server what it understands, without writing. `name` decides which, in a cluster; should another be older,
+/// its answer to a swap will tell.
+pub(crate) async fn abilities(link: &Link, name: &str) -> Result<Abilities, Fault> {
+    Ok(Abilities {
+        swap: understands(link, name, Condition::Equals(b"")).await?,
+        create: understands(link, name, Condition::Missing).await?,
+    })
+}
+
+async fn understands(link: &Link, name: &str, condition: Condition<'_>) -> Result<bool, Fault> {
+    match link.command(To::Key(name.as_bytes()), command::set_to_probe(name, condition)).await {
+        Ok(_) => Ok(false),
+        Err(fault) if fault.says("invalid expire") => Ok(true),
+        Err(fault) if fault.code() == Some("ERR") => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// What names this run of a server: another after a restart or a failover.
+pub(crate) fn run_id(info: &Value) -> Option<&str> {
+    text(info).and_then(|info| field(info, "run_id"))
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::VerbatimString { text, .. } => Some(text),
+        _ => None,
+    }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end)
+}
