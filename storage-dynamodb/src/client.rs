@@ -35,6 +35,7 @@ pub(crate) async fn connect(options: &Options, connect_timeout: Duration) -> Res
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(endpoint) = &options.endpoint {
+        check_endpoint(endpoint)?;
         loader = loader.endpoint_url(endpoint);
     }
     if let Some(profile) = &options.profile {
@@ -50,6 +51,13 @@ pub(crate) async fn connect(options: &Options, connect_timeout: Duration) -> Res
         ));
     }
     Ok(Client::new(&config))
+}
+
+fn check_endpoint(url: &str) -> Result<()> {
+    if url.starts_with("http://") || url.starts_with("https://") {
+        return Ok(());
+    }
+    Err(misconfigured("`endpoint` is a URL such as `http://127.0.0.1:8000`, with `http:` or `https:`"))
 }
 
 /// A client over the same connections that sends nothing twice.

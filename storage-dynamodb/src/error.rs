@@ -121,18 +121,18 @@ fn meaning(code: &str, status: u16) -> (ErrorKind, &'static str) {
             (ErrorKind::Other, "DynamoDB refuses the request; is the table's key still as it was?")
         }
         _ if status >= 500 => (ErrorKind::Unavailable, "DynamoDB has a fault of its own for now"),
+        "" => (ErrorKind::Other, "what answered is perhaps not DynamoDB; check `endpoint`"),
         _ => (ErrorKind::Other, "DynamoDB refuses the request"),
     }
 }
 
 fn without_credentials(error: &CredentialsError) -> (ErrorKind, Cow<'static, str>) {
-    const CURE: &str = "`aws sts get-caller-identity` in the same environment shows more";
+    const CURE: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile`, or give the machine a \
+         role; `aws sts get-caller-identity` in the same environment shows more";
     let (kind, what) = match error {
-        CredentialsError::CredentialsNotLoaded(_) => (
-            ErrorKind::Misconfigured,
-            "no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a `profile`, or \
-             give the machine a role",
-        ),
+        CredentialsError::CredentialsNotLoaded(_) => {
+            (ErrorKind::Misconfigured, "no AWS credentials were found")
+        }
         CredentialsError::InvalidConfiguration(_) => {
             (ErrorKind::Misconfigured, "the AWS profile cannot be used as it is configured")
         }

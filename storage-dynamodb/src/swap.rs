@@ -32,18 +32,22 @@ impl Inner {
         ttl: Option<Duration>,
     ) -> Result<Swap> {
         match (expected, new) {
-            // Nothing to do if nothing is there; and nothing is there that could not be stored.
-            (None, None) => self.compare(key).await,
-            (Some(expected), _) if expected.len() > MAX_VALUE_BYTES => self.compare(key).await,
+            // There is nothing to do if nothing is there.
+            (None, None) => Ok(match self.current(key).await? {
+                None => Swap::Swapped,
+                current => Swap::Conflict { current },
+            }),
+            // What could not be stored is not there, and a condition need not carry it.
+            (Some(expected), _) if expected.len() > MAX_VALUE_BYTES => {
+                Ok(Swap::Conflict { current: self.current(key).await? })
+            }
             (expected, Some(new)) => self.replace(key, expected, new, ttl).await,
             (Some(expected), None) => self.remove_expected(key, expected).await,
         }
     }
 
-    /// Whether nothing is there.
-    async fn compare(&self, key: &str) -> Result<Swap> {
-        let found = self.read(OPERATION, key).await?;
-        Ok(found.map_or(Swap::Swapped, |(item, _)| Swap::Conflict { current: Some(item.value) }))
+    async fn current(&self, key: &str) -> Result<Option<Bytes>> {
+        Ok(self.read(OPERATION, key).await?.map(|(item, _)| item.value))
     }
 
     async fn replace(
