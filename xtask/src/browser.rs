@@ -1,8 +1,6 @@
 //! The browser that the demo's test drives: found, or installed where this task may.
 
-use std::fs;
-
-use crate::command::{Failure, program};
+use crate::debian::{install, may_install};
 
 /// What the test drives, by the names of either program, and the Debian package that brings it.
 const NEEDED: [(&[&str], &str); 2] =
@@ -22,7 +20,7 @@ pub(crate) fn prepare() {
         return;
     }
     println!("xtask: {} not found; installing {}", missing().join(" and "), packages().join(" and "));
-    if let Err(failure) = install() {
+    if let Err(failure) = install(&packages()) {
         println!("xtask: {failure}; the browser test will be ignored");
     }
 }
@@ -34,24 +32,4 @@ fn missing() -> Vec<&'static str> {
 
 fn packages() -> Vec<&'static str> {
     NEEDED.iter().map(|(_, package)| *package).collect()
-}
-
-fn install() -> Result<(), Failure> {
-    program("apt-get").args(["update", "--quiet"]).run()?;
-    program("apt-get")
-        .args(["install", "--yes", "--quiet", "--no-install-recommends"])
-        .args(packages())
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .run()
-}
-
-/// Root, on a system that installs from Debian's packages.
-fn may_install() -> bool {
-    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let debian_like = release
-        .lines()
-        .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
-        .any(|value| value.contains("debian") || value.contains("ubuntu"));
-    let root = program("id").args(["-u"]).output().is_ok_and(|id| id.trim_ascii() == b"0");
-    debian_like && root
 }

@@ -17,7 +17,7 @@ const STEPS: &[Step] = &[
     ("lints", lints),
     ("documentation", documentation),
     ("features", features::run),
-    ("test", || test::run(&[])),
+    ("test", || test::run(&test::Options::default())),
 ];
 
 /// Runs every step, also after one has failed, and closes with a summary.

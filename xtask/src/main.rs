@@ -1,12 +1,16 @@
-//! Developer commands of Cloakroom: `cargo xtask test`, `cargo xtask ci`, `cargo xtask bench`.
+//! Developer commands of Cloakroom: `cargo xtask test`, `images`, `ci`, `bench`.
 
 #![forbid(unsafe_code)]
 
 mod browser;
 mod ci;
 mod command;
+mod containers;
+mod debian;
+mod docker;
 mod expected;
 mod features;
+mod images;
 mod reports;
 mod tally;
 mod test;
@@ -30,11 +34,9 @@ enum Task {
     ///
     /// Installs what the tests need where it may; tests whose needs stay unmet are ignored, with the reason.
     /// With CLOAKROOM_REQUIRE_SERVICES=1 that is a failure.
-    Test {
-        /// Handed on to `cargo test`, such as `-p cloakroom-session`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
+    Test(test::Options),
+    /// Finds or starts a Docker engine and makes the images ready that the tests start, without testing.
+    Images,
     /// Runs what the continuous integration runs: format, lints, documentation, features, then `test`.
     Ci,
     /// Measures Cloakroom beside its rivals and its ceilings.
@@ -47,7 +49,8 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
-        Task::Test { arguments } => test::run(&arguments),
+        Task::Test(options) => test::run(&options),
+        Task::Images => containers::images(),
         Task::Ci => ci::run(),
         Task::Bench { arguments } => {
             cargo(["run", "--release", "--package", "cloakroom-bench", "--"]).args(arguments).run()

@@ -4,21 +4,40 @@ use std::{ffi::OsString, fs, io, path::PathBuf};
 
 use crate::{
     browser,
-    command::{Failure, cargo, root},
+    command::{Failure, cargo, target},
+    containers::Containers,
     expected::wrongly_ignored,
     reports,
     tally::Tally,
 };
 
+/// How `cargo xtask test` runs.
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Leaves the containers of the tests running, for the next run or for a look inside.
+    #[arg(long)]
+    keep: bool,
+    /// Needs no Docker: the tests of services that run in containers are ignored.
+    #[arg(long)]
+    without_containers: bool,
+    /// Handed on to `cargo test`, such as `-p cloakroom-session`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
 /// Runs the tests, shows the table, and under CLOAKROOM_REQUIRE_SERVICES=1 fails where a test was ignored.
-pub(crate) fn run(arguments: &[OsString]) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     browser::prepare();
+    let containers =
+        if options.without_containers { Containers::refused() } else { Containers::prepare(options.keep) };
     let folder = clean_report_folder()?;
     let mut tally = Tally::default();
     let outcome = cargo(["test", "--workspace", "--all-features", "--no-fail-fast"])
-        .args(arguments)
+        .args(&options.arguments)
         .env("CLOAKROOM_REPORT_DIR", &folder)
+        .envs(containers.environment())
         .run_reading_lines(|line| tally.read(line));
+    drop(containers);
     let reports = reports::read(&folder)?;
     if !reports.is_empty() {
         println!("\n{}", reports::table(&reports));
@@ -42,12 +61,10 @@ fn services_are_required() -> bool {
 
 /// The folder that the suites write their reports to, with nothing of an earlier run in it.
 fn clean_report_folder() -> Result<PathBuf, Failure> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let folder = root().join(target).join("cloakroom-reports");
-    let failure = |reason| Failure::File { path: folder.clone(), reason };
+    let folder = target().join("cloakroom-reports");
     match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failure(error)),
-        _ => fs::create_dir_all(&folder).map_err(failure)?,
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Failure::file(&folder)(error)),
+        _ => fs::create_dir_all(&folder).map_err(Failure::file(&folder))?,
     }
     Ok(folder)
 }

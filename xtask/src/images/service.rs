@@ -1,0 +1,60 @@
+//! What the tests need servers of.
+
+use super::recipe::{self, Recipe};
+
+/// A kind of server, whatever it is made to do (a cluster, TLS) by the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    Redis,
+    Valkey,
+    Postgres,
+    Mariadb,
+    Mongodb,
+    Dynamodb,
+}
+
+impl Service {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Redis, Self::Valkey, Self::Postgres, Self::Mariadb, Self::Mongodb, Self::Dynamodb];
+
+    /// As in `cloakroom_conformance::Service`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Valkey => "valkey",
+            Self::Postgres => "postgres",
+            Self::Mariadb => "mariadb",
+            Self::Mongodb => "mongodb",
+            Self::Dynamodb => "dynamodb",
+        }
+    }
+
+    /// `CLOAKROOM_<what>_<name>`.
+    pub(crate) fn variable(self, what: &str) -> String {
+        format!("CLOAKROOM_{what}_{}", self.name().to_ascii_uppercase())
+    }
+
+    /// The image that is taken where it is to be had.
+    pub(crate) fn official(self) -> &'static str {
+        match self {
+            Self::Redis => "redis:7.4",
+            Self::Valkey => "valkey/valkey:8.1",
+            Self::Postgres => "postgres:17",
+            Self::Mariadb => "mariadb:11.4",
+            Self::Mongodb => "mongo:8.0",
+            Self::Dynamodb => "amazon/dynamodb-local:2.6.1",
+        }
+    }
+
+    /// What is built where the official image is not to be had.
+    pub(crate) fn stand_in(self) -> &'static Recipe {
+        match self {
+            Self::Redis => &recipe::REDIS,
+            Self::Valkey => &recipe::VALKEY,
+            Self::Postgres => &recipe::POSTGRESQL,
+            Self::Mariadb => &recipe::MARIADB,
+            Self::Mongodb => &recipe::FERRETDB,
+            Self::Dynamodb => &recipe::DYNAMODB_LOCAL,
+        }
+    }
+}
