@@ -4,14 +4,44 @@ use cloakroom_storage::{Storage, StorageError, StorageExt, Timeout};
 
 use crate::{ConnectError, StorageConfig, location};
 
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
+#[cfg(feature = "redis")]
+mod redis;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn Storage>, StorageError>> + Send>>;
 type Factory = Arc<dyn Fn(StorageConfig) -> Opening + Send + Sync>;
 
 /// The schemes of this crate and the features that bring their backends.
-const FEATURES: &[(&str, &str)] = &[("memory", "memory")];
+const FEATURES: &[(&str, &str)] = &[
+    ("dynamodb", "dynamodb"),
+    ("mariadb", "mysql"),
+    ("memory", "memory"),
+    ("mongodb", "mongodb"),
+    ("mongodb+srv", "mongodb"),
+    ("mysql", "mysql"),
+    ("postgres", "postgres"),
+    ("postgresql", "postgres"),
+    ("redis", "redis"),
+    ("redis+cluster", "redis"),
+    ("redis+sentinel", "redis"),
+    ("redis+unix", "redis"),
+    ("rediss", "redis"),
+    ("rediss+cluster", "redis"),
+    ("rediss+sentinel", "redis"),
+    ("sqlite", "sqlite"),
+    ("valkey", "redis"),
+    ("valkey+cluster", "redis"),
+    ("valkey+sentinel", "redis"),
+    ("valkey+unix", "redis"),
+    ("valkeys", "redis"),
+    ("valkeys+cluster", "redis"),
+    ("valkeys+sentinel", "redis"),
+];
 
 /// The backends that an application can be configured with, by the scheme of their URLs.
 ///
@@ -55,14 +85,20 @@ impl Backends {
     /// ```
     /// let backends = cloakroom::Backends::new();
     /// # #[cfg(feature = "memory")]
-    /// assert_eq!(backends.schemes().collect::<Vec<_>>(), ["memory"]);
+    /// assert!(backends.schemes().any(|scheme| scheme == "memory"));
     /// ```
     #[must_use]
     pub fn new() -> Self {
         #[allow(unused_mut, reason = "nothing is inserted with all features off")]
         let mut backends = Self { factories: BTreeMap::new() };
+        #[cfg(feature = "dynamodb")]
+        backends.insert_all("dynamodb", dynamodb::open);
         #[cfg(feature = "memory")]
-        backends.insert("memory", memory::open);
+        backends.insert_all("memory", memory::open);
+        #[cfg(feature = "mongodb")]
+        backends.insert_all("mongodb", mongodb::open);
+        #[cfg(feature = "redis")]
+        backends.insert_all("redis", redis::open);
         backends
     }
 
@@ -143,6 +179,18 @@ impl Backends {
         let factory = self.factories.get(&scheme).ok_or_else(|| self.unknown(scheme))?;
         let storage = factory(config.clone()).await?;
         Ok(Arc::new(storage.layer(Timeout::new(config.timeout))))
+    }
+
+    /// Every scheme of that feature.
+    #[allow(dead_code, reason = "nothing is inserted with all features off")]
+    fn insert_all<F, O>(&mut self, feature: &str, factory: F)
+    where
+        F: Fn(StorageConfig) -> O + Copy + Send + Sync + 'static,
+        O: Future<Output = Result<Arc<dyn Storage>, StorageError>> + Send + 'static,
+    {
+        for (scheme, _) in FEATURES.iter().filter(|(_, its)| *its == feature) {
+            self.insert(scheme, factory);
+        }
     }
 
     fn insert<F, O>(&mut self, scheme: &str, factory: F)

@@ -14,7 +14,8 @@ use cloakroom::{
 use cloakroom_conformance::{Factory, Service, Suite, fresh_namespace, test_main};
 use tempfile::TempDir;
 
-static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("there is room for a database"));
+static DIRECTORY: LazyLock<TempDir> =
+    LazyLock::new(|| tempfile::tempdir().expect("there is room for a database"));
 
 /// Every case's prefix is in it, so that the prefix alone keeps them apart.
 static SHARED: LazyLock<Namespace> = LazyLock::new(fresh_namespace);

@@ -14,8 +14,14 @@ mod browser;
 
 /// Those that a client reaches at one address. Where servers tell their clients of each other, the clients go past
 /// the counter; they send what one server is sent.
-const SERVICES: [Service; 6] =
-    [Service::Redis, Service::RedisTls, Service::Postgres, Service::Mariadb, Service::Mongodb, Service::Dynamodb];
+const SERVICES: [Service; 6] = [
+    Service::Redis,
+    Service::RedisTls,
+    Service::Postgres,
+    Service::Mariadb,
+    Service::Mongodb,
+    Service::Dynamodb,
+];
 
 fn main() -> ExitCode {
     service_tests_main(SERVICES.map(|service| {

@@ -179,12 +179,16 @@ impl Recipe {
             Service::Redis | Service::Valkey => format!("redis://127.0.0.1:{}", ports[0]),
             Service::RedisTls => format!("rediss://127.0.0.1:{}?root_certificate={authority}", ports[1]),
             Service::RedisCluster => format!("redis+cluster://{}", list(ports)),
-            Service::RedisSentinel => format!("redis+sentinel://{}/main", list(&ports[2..])),
+            Service::RedisSentinel => format!("redis+sentinel://{}?service=main", list(&ports[2..])),
             Service::Postgres => format!("postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
             Service::Mariadb => format!("mysql://root:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
             Service::Mongodb => format!("mongodb://127.0.0.1:{}/cloakroom", ports[0]),
             Service::Dynamodb => {
-                format!("dynamodb:cloakroom?region=local&endpoint=http://127.0.0.1:{}", ports[0])
+                format!(
+                    "dynamodb:cloakroom?region=local&access_key_id=local&secret_access_key=local\
+                     &endpoint=http://127.0.0.1:{}",
+                    ports[0]
+                )
             }
         }
     }
