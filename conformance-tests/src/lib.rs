@@ -54,7 +54,7 @@ pub use run::{Options, run};
 #[cfg(feature = "services")]
 pub use service::{Server, Service, Unavailable};
 #[cfg(feature = "services")]
-pub use service_tests::{ServiceTest, service_tests_main};
+pub use service_tests::{Outcome, ServiceTest, service_tests_main};
 pub use suite::{Suite, test_main};
 #[cfg(feature = "services")]
 pub use wire::Wire;

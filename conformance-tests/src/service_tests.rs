@@ -7,7 +7,23 @@ use crate::{
     suite::{runtime, services_are_required},
 };
 
-type Running = Pin<Box<dyn Future<Output = Result<(), Unavailable>> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Result<Outcome, Unavailable>> + Send>>;
+
+/// How a [`ServiceTest`] ends that does not panic. A test that returns nothing has passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It passed.
+    Passed,
+    /// It does not apply to what this engine can do: why.
+    Ignored(String),
+}
+
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self::Passed
+    }
+}
 
 /// A test of its own name against a running service. [`service_tests!`](crate::service_tests) makes them.
 #[derive(Clone)]
@@ -22,15 +38,12 @@ impl ServiceTest {
     pub fn new<F, O>(service: Service, name: &'static str, test: F) -> Self
     where
         F: Fn(String) -> O + Send + Sync + 'static,
-        O: Future<Output = ()> + Send + 'static,
+        O: Future<Output: Into<Outcome>> + Send + 'static,
     {
         let test = Arc::new(test);
         let run = move || -> Running {
             let test = Arc::clone(&test);
-            Box::pin(async move {
-                test(service.url().await?).await;
-                Ok(())
-            })
+            Box::pin(async move { Ok(test(service.url().await?).await.into()) })
         };
         Self { service, name, run: Arc::new(run) }
     }
@@ -39,15 +52,12 @@ impl ServiceTest {
     pub fn with_server<F, O>(service: Service, name: &'static str, test: F) -> Self
     where
         F: Fn(Server) -> O + Send + Sync + 'static,
-        O: Future<Output = ()> + Send + 'static,
+        O: Future<Output: Into<Outcome>> + Send + 'static,
     {
         let test = Arc::new(test);
         let run = move || -> Running {
             let test = Arc::clone(&test);
-            Box::pin(async move {
-                test(service.start().await?).await;
-                Ok(())
-            })
+            Box::pin(async move { Ok(test(service.start().await?).await.into()) })
         };
         Self { service, name, run: Arc::new(run) }
     }
@@ -58,7 +68,8 @@ impl ServiceTest {
 
     fn run(&self) -> Result<Completion, Failed> {
         match runtime().block_on((self.run)()) {
-            Ok(()) => Ok(Completion::Completed),
+            Ok(Outcome::Passed) => Ok(Completion::Completed),
+            Ok(Outcome::Ignored(reason)) => Ok(Completion::ignored_with(reason)),
             Err(reason) if services_are_required() => Err(reason.into()),
             Err(reason) => Ok(Completion::ignored_with(reason.to_string())),
         }

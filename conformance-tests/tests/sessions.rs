@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use cloakroom::{Backends, Storage, StorageConfig};
-use cloakroom_conformance::{Service, ServiceTest, fresh_namespace, service_tests_main};
+use cloakroom_conformance::{Outcome, Service, ServiceTest, fresh_namespace, service_tests_main};
 
 use self::over_storage::{Nodes, for_each_promise};
 
@@ -21,11 +21,21 @@ async fn nodes(url: String) -> Nodes {
     Nodes { storages, repetitions: 10 }
 }
 
+/// Without an atomic swap writes are lost: what races promise is not to be had there.
+fn is_out_of_reach(subject: &str, nodes: &Nodes) -> bool {
+    subject == "races" && !nodes.storages[0].capabilities().atomic_swap
+}
+
 macro_rules! tests {
     ($($subject:ident::$promise:ident,)+) => {
         fn tests_of(service: Service) -> Vec<ServiceTest> {
-            vec![$(ServiceTest::new(service, stringify!($promise), async |url| {
-                over_storage::$subject::$promise(nodes(url).await).await;
+            vec![$(ServiceTest::new(service, stringify!($promise), |url| async move {
+                let nodes = nodes(url).await;
+                if is_out_of_reach(stringify!($subject), &nodes) {
+                    return Outcome::Ignored("it does not claim atomic_swap".to_owned());
+                }
+                over_storage::$subject::$promise(nodes).await;
+                Outcome::Passed
             })),+]
         }
     };
