@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Collection, Database, IndexModel,
     bson::{RawDocumentBuf, doc},
-    options::{CollectionOptions, IndexOptions},
+    options::IndexOptions,
     results::CollectionType,
 };
 use tracing::warn;
@@ -16,14 +16,6 @@ use crate::{
     document::EXPIRES,
     error::{Fault, misconfigured},
 };
-
-pub(crate) fn open(
-    database: &Database,
-    name: &str,
-    options: CollectionOptions,
-) -> Collection<RawDocumentBuf> {
-    database.collection_with_options(name, options)
-}
 
 /// Refuses a collection whose keys would not be told apart, or that cannot hold what we write.
 pub(crate) async fn check(database: &Database, name: &str) -> Result<()> {

@@ -130,9 +130,9 @@ fn by_code(code: i32, name: &str) -> (ErrorKind, String) {
         18 | 8_000 => return authentication(),
         13 => (
             ErrorKind::Misconfigured,
-            "the user may not do this; give it the role readWrite on the database that is used",
+            "the server does not allow it; name a user in the URL, and give it the role readWrite on the database",
         ),
-        20 => (
+        20 | 301 => (
             ErrorKind::Misconfigured,
             "the server refuses transaction numbers; add retryWrites=false to the URL",
         ),
@@ -161,9 +161,10 @@ fn by_code(code: i32, name: &str) -> (ErrorKind, String) {
         6 | 7 | 24 | 46 | 89 | 112 | 202 | 462 | 9_001 => {
             (ErrorKind::Unavailable, "the server cannot do it for now")
         }
-        59 | 115 | 238 | 303 => {
-            (ErrorKind::Misconfigured, "the server lacks a command; see which are needed")
-        }
+        59 | 115 | 238 | 303 => (
+            ErrorKind::Misconfigured,
+            "the server lacks a command that every MongoDB has; use MongoDB 4.4 or newer",
+        ),
         _ => (ErrorKind::Other, "the server refuses the command"),
     };
     let detail =
@@ -199,7 +200,7 @@ fn selection(message: &str) -> (ErrorKind, String) {
     } else if has("ReplicaSetNoPrimary") {
         "the replica set has no primary; check its members, and replicaSet in the URL"
     } else {
-        "no server answers; check the URL's host and port, firewalls, and tls=true if the server wants TLS"
+        "no server answers; check the URL's host and port, firewalls, and that tls is what the server wants"
     };
     (ErrorKind::Unavailable, format!("no server could be selected: {detail}"))
 }

@@ -2,6 +2,10 @@
 //!
 //! `$$NOW` is the same all through a command, so that the update and the projection, which shows the document as it
 //! was before, agree on what is expired.
+//!
+//! When the driver repeats a command whose answer was lost, the server answers from its record of what it did, and
+//! may then show the whole document without what the projection computes. Such an answer means that there was
+//! something to write, and that it was written.
 
 use std::time::Duration;
 
@@ -97,11 +101,7 @@ pub(crate) async fn get_and_touch(
         )
         .projection(doc! { "_id": 0, VALUE: 1, LEFT: millis_left() })
         .await?;
-    let Some(before) = before else { return Ok(None) };
-    let left = left(&before);
-    let extended = left.is_some_and(|left| left < due_below);
-    let remaining = if extended { Some(ttl::clamp(touch.ttl)) } else { left.map(remaining) };
-    Ok(Some(Touched { value: value(&before)?, extended, remaining }))
+    before.map(|before| touched(&before, touch)).transpose()
 }
 
 /// Stores `new` where there is no live value.
@@ -120,12 +120,7 @@ pub(crate) async fn create(
             .await
             .map_err(Fault::from);
         match before {
-            Ok(before) => {
-                return Ok(match live_value(before.as_deref())? {
-                    None => Swap::Swapped,
-                    current => Swap::Conflict { current },
-                });
-            }
+            Ok(before) => return swap(before.as_deref(), |current| current.is_none()),
             Err(taken) if taken.is_duplicate() => {}
             Err(fault) => return Err(fault),
         }
@@ -147,10 +142,7 @@ pub(crate) async fn replace(
         .find_one_and_update(doc! { "_id": id }, update)
         .projection(doc! { "_id": 0, VALUE: 1, LIVE: unexpired() })
         .await?;
-    Ok(match live_value(before.as_deref())? {
-        Some(current) if current == expected => Swap::Swapped,
-        current => Swap::Conflict { current },
-    })
+    swap(before.as_deref(), |current| current == Some(expected))
 }
 
 /// Deletes the document where the live value is `expected`.
@@ -183,9 +175,82 @@ pub(crate) fn left(document: &RawDocument) -> Option<i64> {
     document.get_i64(LEFT).ok()
 }
 
-fn live_value(before: Option<&RawDocument>) -> Result<Option<Bytes>, Fault> {
-    match before {
-        Some(before) if before.get_bool(LIVE).map_err(|_| Fault::Corrupt)? => value(before).map(Some),
-        _ => Ok(None),
+/// Whether the server repeats from its record what it did before: the projection leaves `_id` out.
+fn is_from_record(before: &RawDocument) -> bool {
+    matches!(before.get("_id"), Ok(Some(_)))
+}
+
+/// How a swap ended that found this document; `is_expected` judges the live value.
+fn swap(before: Option<&RawDocument>, is_expected: impl Fn(Option<&[u8]>) -> bool) -> Result<Swap, Fault> {
+    let current = match before {
+        Some(before) if is_from_record(before) => return Ok(Swap::Swapped),
+        Some(before) if before.get_bool(LIVE).map_err(|_| Fault::Corrupt)? => Some(value(before)?),
+        _ => None,
+    };
+    Ok(if is_expected(current.as_deref()) { Swap::Swapped } else { Swap::Conflict { current } })
+}
+
+/// How a touch ended that found this document.
+fn touched(before: &RawDocument, touch: Touch) -> Result<Touched, Fault> {
+    let left = left(before);
+    let extended = is_from_record(before) || left.is_some_and(|left| left < due_below_millis(touch));
+    let remaining = if extended { Some(ttl::clamp(touch.ttl)) } else { left.map(remaining) };
+    Ok(Touched { value: value(before)?, extended, remaining })
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::rawdoc;
+
+    use super::*;
+
+    fn is_old(current: Option<&[u8]>) -> bool {
+        current == Some(b"old")
+    }
+
+    fn conflict(current: Option<&'static str>) -> Swap {
+        Swap::Conflict { current: current.map(Bytes::from) }
+    }
+
+    #[test]
+    fn a_swap_is_judged_by_what_was_there_before() {
+        let found = |value: &[u8], live: bool| {
+            swap(Some(&rawdoc! { "value": binary(value), "live": live }), is_old).unwrap()
+        };
+        assert_eq!(found(b"old", true), Swap::Swapped);
+        assert_eq!(found(b"other", true), conflict(Some("other")));
+        assert_eq!(found(b"old", false), conflict(None));
+        assert_eq!(swap(None, is_old).unwrap(), conflict(None));
+        assert_eq!(swap(None, |current| current.is_none()).unwrap(), Swap::Swapped);
+    }
+
+    #[test]
+    fn an_answer_from_the_servers_record_means_that_it_was_written() {
+        let record =
+            rawdoc! { "_id": "a:b", "value": binary(b"before"), "expires": mongodb::bson::DateTime::now() };
+        assert_eq!(swap(Some(&record), is_old).unwrap(), Swap::Swapped);
+        let touch = Touch::new(Duration::from_secs(9), Duration::ZERO);
+        let touched = touched(&record, touch).unwrap();
+        assert_eq!((touched.extended, touched.remaining), (true, Some(touch.ttl)));
+        assert_eq!(touched.value, "before");
+    }
+
+    #[test]
+    fn a_touch_is_judged_by_what_remained_before() {
+        let touch = Touch::new(Duration::from_secs(10), Duration::from_secs(4));
+        let found = |left: i64| touched(&rawdoc! { "value": binary(b""), "left": left }, touch).unwrap();
+        assert!(!found(6_001).extended);
+        assert_eq!(found(6_001).remaining, Some(Duration::from_secs(6)));
+        assert!(found(6_000).extended);
+        assert_eq!(found(6_000).remaining, Some(touch.ttl));
+        let never = touched(&rawdoc! { "value": binary(b""), "left": null }, touch).unwrap();
+        assert_eq!((never.extended, never.remaining), (false, None));
+    }
+
+    #[test]
+    fn a_document_of_others_is_corrupt() {
+        for foreign in [rawdoc! { "value": 1, "live": true }, rawdoc! { "live": true }, rawdoc! {}] {
+            assert!(matches!(swap(Some(&foreign), is_old), Err(Fault::Corrupt)));
+        }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn dialect(
     if !atomic {
         warn!(
             "mongodb: FerretDB 1 lets others in between a command's reading and its writing: swaps and touches are \
-             not atomic, and expired values are removed an hour later; use MongoDB or FerretDB 2 where sessions are \
+             not atomic, and expired values are removed an hour later; use MongoDB where sessions are \
              written by several requests at once"
         );
     }
@@ -79,8 +79,7 @@ fn is_about_the_statement(fault: &Fault) -> bool {
     }
 }
 
-/// Its `findAndModify` and `update` find a document, and then write it by its `_id` alone. Version 2 is another
-/// engine, and has its version elsewhere.
+/// Its `findAndModify` and `update` find a document, and then write it by its `_id` alone.
 async fn is_ferretdb_1(database: &Database) -> Result<bool, Fault> {
     let answer = database.run_command(doc! { "buildInfo": 1 }).await?;
     Ok(answer.contains_key("ferretdbVersion"))

@@ -98,7 +98,7 @@ impl MongodbStorage {
         let database = client.database(config.database_or(in_url.as_deref()));
         let options = url::collection_options(client.write_concern(), client.read_concern());
         collection::check(&database, config.collection()).await?;
-        let collection = collection::open(&database, config.collection(), options);
+        let collection = database.collection_with_options(config.collection(), options);
         let is_reaped = collection::ensure_ttl_index(&collection).await.map_err(at_open)?;
         let namespace = config.namespace().clone();
         let dialect = probe::dialect(&database, &collection).await.map_err(at_open)?;
