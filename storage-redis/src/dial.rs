@@ -157,7 +157,12 @@ impl Dialer {
     /// A connection to the master, which tells `on_push` of its end.
     pub(crate) async fn dial(&self, on_push: impl OnPush) -> Result<MultiplexedConnection, Fault> {
         let limit = self.manner.connect_timeout;
-        timeout(limit, self.connect(on_push)).await.unwrap_or(Err(Fault::ConnectTimeout(limit)))
+        match timeout(limit, self.connect(on_push)).await {
+            // The driver's own limit may be the first to pass.
+            Ok(Err(fault)) if !fault.is_timeout() => Err(fault),
+            Ok(Ok(connection)) => Ok(connection),
+            _ => Err(Fault::ConnectTimeout(limit)),
+        }
     }
 
     async fn connect(&self, on_push: impl OnPush) -> Result<MultiplexedConnection, Fault> {

@@ -7,31 +7,23 @@ use std::time::Duration;
 use cloakroom_conformance::{Service, service_tests};
 use cloakroom_storage::{ErrorKind, Storage, Touch};
 use cloakroom_storage_redis::{RedisConfig, RedisStorage, redis};
-use support::{SECRET, bytes, connect, fresh, is, raw, refused};
-
-fn with_user(url: &str, user: &str) -> String {
-    url.replace("://", &format!("://{user}@"))
-}
+use support::{SECRET, administer, bytes, connect, fresh, is, raw, refused, with_user};
 
 async fn a_wrong_password_is_misconfigured(url: String) {
-    is(&refused(&with_user(&url, &format!("nobody:{SECRET}"))).await, ErrorKind::Misconfigured, "wrong user");
+    is(&refused(&with_user(&url, "nobody", SECRET)).await, ErrorKind::Misconfigured, "wrong user");
 }
 
 async fn a_user_who_may_not_is_misconfigured(url: String) {
     let namespace = fresh();
     let user = namespace.as_str();
-    let mut admin = raw(&url).await;
-    let rules = [">", SECRET].concat();
-    let mut command = redis::cmd("ACL");
-    command.arg("SETUSER").arg(user).arg("on").arg(rules).arg(format!("~{}*", namespace.prefix()));
-    let _: () = command.arg("+@all").arg("-unlink").query_async(&mut admin).await.unwrap();
-
-    let storage = connect(&with_user(&url, &format!("{user}:{SECRET}")), &namespace).await;
+    let (password, keys) = (format!(">{SECRET}"), format!("~{}*", namespace.prefix()));
+    administer(&url, &["ACL", "SETUSER", user, "on", &password, &keys, "+@all", "-unlink"]).await;
+    let storage = connect(&with_user(&url, user, SECRET), &namespace).await;
     storage.set(SECRET, bytes(SECRET), None).await.unwrap();
     is(&storage.delete(SECRET).await.unwrap_err(), ErrorKind::Misconfigured, "UNLINK");
-    let other = RedisConfig::new(with_user(&url, &format!("{user}:{SECRET}"))).with_namespace(fresh());
+    let other = RedisConfig::new(with_user(&url, user, SECRET)).with_namespace(fresh());
     is(&RedisStorage::connect(&other).await.unwrap_err(), ErrorKind::Misconfigured, "the namespace's keys");
-    let _: () = redis::cmd("ACL").arg("DELUSER").arg(user).query_async(&mut admin).await.unwrap();
+    administer(&url, &["ACL", "DELUSER", user]).await;
 }
 
 async fn an_unknown_database_is_misconfigured(url: String) {
@@ -103,7 +95,7 @@ async fn a_key_of_another_type_is_corrupt(url: String) {
 }
 
 async fn no_debug_output_shows_a_password(url: String) {
-    let url = with_user(&url, &format!("default:{SECRET}"));
+    let url = with_user(&url, "default", SECRET);
     let config = RedisConfig::new(&url)
         .with_namespace(fresh())
         .with_client_certificate(SECRET, SECRET)

@@ -13,7 +13,13 @@ use std::{
 };
 
 use cloakroom_storage::{Bytes, ErrorKind, Namespace, Storage, StorageError};
-use cloakroom_storage_redis::{RedisConfig, RedisStorage, redis};
+use cloakroom_storage_redis::{
+    RedisConfig, RedisStorage,
+    redis::{
+        self,
+        cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo},
+    },
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
@@ -71,6 +77,24 @@ pub(crate) fn is(error: &StorageError, kind: ErrorKind, cure: &str) {
     assert_eq!(error.kind(), kind, "{shown}");
     assert!(shown.contains(cure), "{shown}");
     assert!(!shown.contains(SECRET), "{shown}");
+}
+
+/// The URL with that user in place of none.
+pub(crate) fn with_user(url: &str, user: &str, password: &str) -> String {
+    url.replace("://", &format!("://{user}:{password}@"))
+}
+
+/// An administrator's command to one server or, in a cluster, to every node.
+pub(crate) async fn administer(url: &str, words: &[&str]) {
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    if url.contains("+cluster") {
+        let everywhere = (MultipleNodeRoutingInfo::AllNodes, Some(ResponsePolicy::AllSucceeded));
+        let routing = RoutingInfo::MultiNode(everywhere);
+        raw_cluster(url).await.route_command(command, routing).await.unwrap();
+    } else {
+        command.exec_async(&mut raw(url).await).await.unwrap();
+    }
 }
 
 /// Waits until an operation works again; how it failed until then must be an engine's that is away.
