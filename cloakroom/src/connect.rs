@@ -8,9 +8,44 @@ use crate::{Backends, ConnectError};
 ///
 /// | URL | feature | backend |
 /// | --- | --- | --- |
-/// | `memory:` | `memory` | embedded |
+/// | `memory:` | `memory` | embedded, gone with the process |
+/// | `sqlite:/var/lib/shop/state.db` | `sqlite` | embedded, a file that the processes of a machine may share |
+/// | `redis://user:password@host:6379/0` | `redis` | one Redis or Valkey server (`valkey:`); with TLS `rediss:` |
+/// | `redis+cluster://host:6379,host:6379` | `redis` | a cluster, by some of its nodes; with TLS `rediss+cluster:` |
+/// | `redis+sentinel://host:26379,host:26379/0?service=main` | `redis` | the master that sentinels know by that name |
+/// | `postgres://user:password@host:5432/database` | `postgres` | PostgreSQL |
+/// | `mysql://user:password@host:3306/database` | `mysql` | MySQL, MariaDB (`mariadb:`) |
+/// | `mongodb://user:password@host:27017/database` | `mongodb` | MongoDB, also `mongodb+srv:` |
+/// | `dynamodb:table?region=eu-central-1` | `dynamodb` | DynamoDB, with the credentials of the SDK's usual chain |
 ///
-/// With a namespace or a timeout: [`StorageConfig`](crate::StorageConfig).
+/// With a namespace, a timeout or options: [`StorageConfig`](crate::StorageConfig).
+///
+/// # Options
+///
+/// Of the table `[storage.options]`, or of the environment as in `CLOAKROOM_STORAGE__OPTIONS__MAX_CONNECTIONS`.
+/// Durations have a unit, as in `"5s"`. All but `memory` have `connect_timeout` (default `"5s"`).
+///
+/// | backend | option | default | |
+/// | --- | --- | --- | --- |
+/// | `memory` | `max_bytes` | 64 MiB | the most that is kept; what was not used for longest goes first |
+/// | `redis` | `root_certificate` | the machine's | a PEM file with the authorities that are trusted |
+/// | | `wait_replicas`, `wait_timeout` | 0, half of the timeout | how many replicas must have a write before it counts |
+/// | SQL | `table` | `cloakroom` | |
+/// | | `create_table` | `true` | whether the table is made, and brought up to date |
+/// | | `sweep_interval` | `"60s"` | how often expired rows are removed; `"never"` |
+/// | `postgres`, `mysql` | `max_connections` | 10 | |
+/// | | `statement_cache` | `true` | `false` behind a pooler in transaction mode, such as pgbouncer |
+/// | `postgres` | `schema` | of the `search_path` | |
+/// | | `unlogged` | `false` | faster writes; a crash of the server empties the table |
+/// | `sqlite` | `busy_timeout` | `"5s"` | how long a write waits for those of other processes |
+/// | | `max_readers` | 4 | connections that read, a thread each |
+/// | | `synchronous` | `"normal"` | `"full"`: not even a power failure loses a write |
+/// | `mongodb` | `database`, `collection` | of the URL, `cloakroom` | |
+/// | | `max_pool_size` | the driver's | |
+/// | | `sweep_interval` | `"60s"` | where the server has no TTL index; `"never"` |
+/// | `dynamodb` | `region`, `endpoint`, `profile` | the SDK's usual chain | |
+/// | | `access_key_id`, `secret_access_key` | the SDK's usual chain | |
+/// | | `create_table` | `true` | whether the table is made where there is none |
 ///
 /// # Errors
 /// Those of [`Backends::open`].

@@ -16,8 +16,8 @@ struct Options {
     database: Option<String>,
     collection: Option<String>,
     max_pool_size: Option<u32>,
-    #[serde(default, deserialize_with = "duration::optional")]
-    sweep_interval: Option<Duration>,
+    #[serde(default, deserialize_with = "duration::optional_or_never")]
+    sweep_interval: Option<Option<Duration>>,
 }
 
 pub(super) async fn open(config: StorageConfig) -> Result<Arc<dyn Storage>, StorageError> {
@@ -36,7 +36,7 @@ pub(super) async fn open(config: StorageConfig) -> Result<Arc<dyn Storage>, Stor
         mongodb = mongodb.with_max_pool_size(connections);
     }
     if let Some(interval) = options.sweep_interval {
-        mongodb = mongodb.with_sweep_interval(interval);
+        mongodb = mongodb.with_sweep_interval(interval.unwrap_or_default());
     }
     Ok(Arc::new(MongodbStorage::connect(&mongodb).await?))
 }
