@@ -33,6 +33,8 @@ assert_eq!(storage.get("ticket").await?, Some(Bytes::from_static(b"coat")));
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
@@ -40,6 +42,8 @@ mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(feature = "mysql")]
+pub use mysql::{MysqlConfig, MysqlStorage};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresConfig, PostgresStorage};
 #[cfg(feature = "sqlite")]

@@ -4,12 +4,21 @@ use std::{process::ExitCode, sync::LazyLock, time::Duration};
 
 use cloakroom_conformance::{Factory, Service, Suite, test_main};
 use cloakroom_storage::Namespace;
-use cloakroom_storage_sqlx::{PostgresConfig, PostgresStorage, SqliteConfig, SqliteStorage, sqlx};
+use cloakroom_storage_sqlx::{
+    MysqlConfig, MysqlStorage, PostgresConfig, PostgresStorage, SqliteConfig, SqliteStorage, sqlx,
+};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 fn main() -> ExitCode {
-    test_main([sqlite_file(), sqlite_memory(), postgres(), postgres_without_prepared_statements()])
+    test_main([
+        sqlite_file(),
+        sqlite_memory(),
+        postgres(),
+        postgres_without_prepared_statements(),
+        mariadb(),
+        mariadb_without_prepared_statements(),
+    ])
 }
 
 /// Every storage has connections of its own to one file, as processes would.
@@ -53,6 +62,19 @@ fn postgres_without_prepared_statements() -> Suite {
     Suite::on("postgres without prepared statements", Service::Postgres, |url, namespace| async move {
         let config = patient(PostgresConfig::new(url)).with_namespace(namespace).with_statement_cache(false);
         PostgresStorage::connect(&config).await
+    })
+}
+
+fn mariadb() -> Suite {
+    Suite::on("mariadb", Service::Mariadb, |url, namespace| async move {
+        MysqlStorage::connect(&MysqlConfig::new(url).with_namespace(namespace)).await
+    })
+}
+
+fn mariadb_without_prepared_statements() -> Suite {
+    Suite::on("mariadb without prepared statements", Service::Mariadb, |url, namespace| async move {
+        let config = MysqlConfig::new(url).with_namespace(namespace).with_statement_cache(false);
+        MysqlStorage::connect(&config).await
     })
 }
 

@@ -61,7 +61,8 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<Option<DB::Row>> {
-        self.run(operation, repeat, statement, args, |connection, call| connection.fetch_optional(call)).await
+        let row = self.run(repeat, statement, args, |connection, call| connection.fetch_optional(call)).await;
+        row.map_err(|error| storage_error::<DB>(operation, error))
     }
 
     /// All rows.
@@ -71,8 +72,9 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<Vec<DB::Row>> {
-        self.run(operation, Repeat::Harmless, statement, args, |connection, call| connection.fetch_all(call))
-            .await
+        let repeat = Repeat::Harmless;
+        let rows = self.run(repeat, statement, args, |connection, call| connection.fetch_all(call)).await;
+        rows.map_err(|error| storage_error::<DB>(operation, error))
     }
 
     /// The first column of the first row, if there is one.
@@ -112,19 +114,34 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<u64> {
+        let done = self.run(repeat, statement, args, |connection, call| connection.execute(call)).await;
+        done.map(|done| DB::affected(&done)).map_err(|error| storage_error::<DB>(operation, error))
+    }
+
+    /// Inserts a row; whether it was not there yet.
+    #[cfg(feature = "mysql")]
+    pub(crate) async fn insert(
+        &self,
+        operation: Operation,
+        statement: &Statement<DB>,
+        args: &[Arg<'_>],
+    ) -> Result<bool> {
         let done =
-            self.run(operation, repeat, statement, args, |connection, call| connection.execute(call)).await?;
-        Ok(DB::affected(&done))
+            self.run(Repeat::Never, statement, args, |connection, call| connection.execute(call)).await;
+        match done {
+            Ok(_) => Ok(true),
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+            Err(error) => Err(storage_error::<DB>(operation, error)),
+        }
     }
 
     async fn run<T>(
         &self,
-        operation: Operation,
         repeat: Repeat,
         statement: &Statement<DB>,
         args: &[Arg<'_>],
         send: impl for<'c> Fn(&'c mut DB::Connection, Call<DB>) -> Running<'c, T>,
-    ) -> Result<T> {
+    ) -> sqlx::Result<T> {
         let (mut tries, mut fresh) = (1, false);
         loop {
             let error = match self.attempt(fresh, statement, args, &send).await {
@@ -141,7 +158,7 @@ where
                 }
             };
             if !again {
-                return Err(storage_error::<DB>(operation, error.cause));
+                return Err(error.cause);
             }
             tries += 1;
         }
