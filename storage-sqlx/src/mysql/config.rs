@@ -1,0 +1,174 @@
+use std::{fmt, time::Duration};
+
+use cloakroom_storage::{Namespace, Operation, Result};
+use sqlx::{MySql, mysql::MySqlConnectOptions};
+
+use crate::sql::{
+    error::{misconfigured, storage_error},
+    pool::Limits,
+    sweeper::DEFAULT_INTERVAL,
+    table::{DEFAULT_TABLE, check_name, quote},
+};
+
+use super::schema;
+
+/// How a [`MysqlStorage`](crate::MysqlStorage) is made.
+///
+/// The URL is `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, or `mariadb:`, with everything that
+/// [`MySqlConnectOptions`] reads after a `?`: `ssl-mode` (`VERIFY_IDENTITY` for a server that is not on this machine),
+/// `ssl-ca`, `socket`.
+///
+/// ```
+/// use cloakroom_storage_sqlx::MysqlConfig;
+///
+/// let config = MysqlConfig::new("mysql://app:secret@db.internal/shop?ssl-mode=VERIFY_IDENTITY")
+///     .with_namespace("carts".parse()?)
+///     .with_max_connections(20);
+/// assert!(!format!("{config:?}").contains("secret"));
+/// # Ok::<(), cloakroom_storage::StorageError>(())
+/// ```
+#[derive(Clone)]
+pub struct MysqlConfig {
+    url: String,
+    namespace: Option<Namespace>,
+    table: String,
+    creates_table: bool,
+    statement_cache: bool,
+    limits: Limits,
+    sweep_interval: Option<Duration>,
+}
+
+impl MysqlConfig {
+    /// The database of that URL, with the defaults of each `with_` method. No I/O.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            namespace: None,
+            table: DEFAULT_TABLE.to_owned(),
+            creates_table: true,
+            statement_cache: true,
+            limits: Limits::default(),
+            sweep_interval: Some(DEFAULT_INTERVAL),
+        }
+    }
+
+    /// The namespace; `cloakroom` by default.
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: Namespace) -> Self {
+        self.namespace = Some(namespace);
+        self
+    }
+
+    /// The table, which all namespaces share; `cloakroom` by default. 1 to 52 bytes of any characters, quoted
+    /// wherever the name is used.
+    #[must_use]
+    pub fn with_table(mut self, table: impl Into<String>) -> Self {
+        self.table = table.into();
+        self
+    }
+
+    /// Whether the table is created where it is missing, and brought up to date where it is old; `true` by default.
+    /// Otherwise [`schema_sql`](Self::schema_sql) has to be run by hand, and the application's user needs the rights
+    /// to `SELECT`, `INSERT`, `UPDATE` and `DELETE` only.
+    #[must_use]
+    pub fn with_create_table(mut self, creates_table: bool) -> Self {
+        self.creates_table = creates_table;
+        self
+    }
+
+    /// Whether statements are prepared; `true` by default. Behind a proxy that does not keep a client on one connection,
+    /// prepared statements get lost: with `false`, each operation is one plain statement with its parameters, in
+    /// hexadecimal, in its text. That is still one round trip, but takes the server longer, halves the largest value, and
+    /// may show keys and values in the server's log.
+    #[must_use]
+    pub fn with_statement_cache(mut self, statement_cache: bool) -> Self {
+        self.statement_cache = statement_cache;
+        self
+    }
+
+    /// How long connecting, and waiting for a connection that is in use, may take; 5 seconds by default.
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// The most connections, 10 by default. They are made when they are needed, and closed after 10 minutes without
+    /// use or half an hour in all.
+    #[must_use]
+    pub fn with_max_connections(mut self, connections: u32) -> Self {
+        self.limits.max_connections = connections;
+        self
+    }
+
+    /// How often expired rows are removed, give or take a quarter; every 60 seconds by default, `None`: never.
+    #[must_use]
+    pub fn with_sweep_interval(mut self, interval: Option<Duration>) -> Self {
+        self.sweep_interval = interval;
+        self
+    }
+
+    /// The SQL that makes the table, for those whose application may not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Misconfigured`](cloakroom_storage::ErrorKind::Misconfigured) for a name that cannot be.
+    pub fn schema_sql(&self) -> Result<String> {
+        self.check()?;
+        Ok(schema::steps(self).concat().join(";\n") + ";")
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_name("mysql", "table", &self.table)
+    }
+
+    pub(super) fn namespace(&self) -> Result<Namespace> {
+        self.namespace.clone().map_or_else(|| Namespace::new("cloakroom"), Ok)
+    }
+
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
+    pub(super) fn quoted_table(&self) -> String {
+        quote(&self.table, '`')
+    }
+
+    pub(super) fn creates_table(&self) -> bool {
+        self.creates_table
+    }
+
+    pub(super) fn statement_cache(&self) -> bool {
+        self.statement_cache
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(super) fn sweep_interval(&self) -> Option<Duration> {
+        self.sweep_interval
+    }
+
+    pub(super) fn options(&self) -> Result<MySqlConnectOptions> {
+        let scheme = self.url.split_once(':').map_or("", |(scheme, _)| scheme);
+        if !matches!(scheme, "mysql" | "mariadb") {
+            return Err(misconfigured::<MySql>("the URL has another scheme than mysql: and mariadb:"));
+        }
+        self.url.parse().map_err(|error| storage_error::<MySql>(Operation::Open, error))
+    }
+}
+
+impl fmt::Debug for MysqlConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MysqlConfig")
+            .field("namespace", &self.namespace)
+            .field("table", &self.table)
+            .field("creates_table", &self.creates_table)
+            .field("statement_cache", &self.statement_cache)
+            .field("limits", &self.limits)
+            .field("sweep_interval", &self.sweep_interval)
+            // The URL holds a password.
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,249 @@
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use cloakroom_storage::{
+    Bytes, Capabilities, Cursor, Operation, Page, Result, Storage, Swap, Touch, Touched, async_trait, ttl,
+};
+use sqlx::{PgPool, Postgres};
+
+use crate::sql::{
+    client::{Client, Repeat, column},
+    connections::Connections,
+    engine::Engine,
+    pool::Pool,
+    space::{Space, untouched},
+    statement::Arg,
+    sweeper::Sweeper,
+};
+
+use super::{PostgresConfig, schema, statements::Statements};
+
+/// How many rows a sweep removes at a time.
+const BATCH: u64 = 1_000;
+
+/// Storage in a table of PostgreSQL.
+///
+/// Clones share everything and are closed together. Every operation is one statement and one round trip, the clock is
+/// the server's. A touch within its slack writes nothing.
+///
+/// A connection that was lost (the server restarted, a firewall forgot it) is noticed when it is used: reads and
+/// touches are then sent again over a new connection; a write fails with
+/// [`ErrorKind::Unavailable`](cloakroom_storage::ErrorKind::Unavailable), as nobody knows whether it took effect. All
+/// other idle connections are closed with the first that is lost.
+///
+/// Expired rows of all namespaces are removed by a task in the background, which ends with the last clone or at
+/// [`close`](Storage::close).
+///
+/// ```no_run
+/// use cloakroom_storage::{Bytes, Storage};
+/// use cloakroom_storage_sqlx::{PostgresConfig, PostgresStorage};
+///
+/// # async fn example() -> Result<(), cloakroom_storage::StorageError> {
+/// let storage = PostgresStorage::connect(&PostgresConfig::new("postgres://app@localhost/shop")).await?;
+/// storage.set("key", Bytes::from_static(b"value"), None).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresStorage {
+    inner: Arc<Inner>,
+    sweeper: Arc<Sweeper>,
+}
+
+struct Inner {
+    space: Space,
+    client: Client<Postgres>,
+    statements: Statements,
+}
+
+impl PostgresStorage {
+    /// Connects, checks the table, and creates it where it is missing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Misconfigured`](cloakroom_storage::ErrorKind::Misconfigured) for what a person has to change (the
+    /// URL, the password, the database, a right, a table that does not fit), with the cure;
+    /// [`ErrorKind::Unavailable`](cloakroom_storage::ErrorKind::Unavailable) where the server cannot be reached.
+    pub async fn connect(config: &PostgresConfig) -> Result<Self> {
+        let pool = Pool::new(config.options()?, config.limits());
+        Self::open(Connections::Ours(Arc::new(pool)), config).await
+    }
+
+    /// On a pool of the caller's, which [`close`](Storage::close) leaves open; the URL and the options about
+    /// connections are not used.
+    ///
+    /// sqlx pings a connection before each use, unless the pool was made with
+    /// [`test_before_acquire(false)`](sqlx::pool::PoolOptions::test_before_acquire), and after each use, always. The
+    /// second ping is not waited for, but keeps the connection busy for a round trip.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn with_pool(pool: PgPool, config: &PostgresConfig) -> Result<Self> {
+        Self::open(Connections::Callers(pool), config).await
+    }
+
+    async fn open(connections: Connections<Postgres>, config: &PostgresConfig) -> Result<Self> {
+        config.check()?;
+        let space = Space::new(Postgres::BACKEND, config.namespace()?);
+        let client = Client::new(connections, config.statement_cache());
+        schema::set_up(&client, config).await?;
+        let statements = Statements::new(&config.quoted_table());
+        let inner = Arc::new(Inner { space, client, statements });
+        let purged = Arc::clone(&inner);
+        let sweeper = Sweeper::start(config.sweep_interval(), Postgres::BACKEND, move || {
+            let inner = Arc::clone(&purged);
+            async move { inner.purge().await }
+        });
+        Ok(Self { inner, sweeper: Arc::new(sweeper) })
+    }
+}
+
+impl Inner {
+    async fn get(&self, operation: Operation, key: &[u8]) -> Result<Option<Bytes>> {
+        let args = [Arg::Bytes(key)];
+        let value = self.client.value(operation, Repeat::Harmless, &self.statements.get, &args).await?;
+        Ok(value.map(Bytes::from))
+    }
+
+    async fn delete(&self, operation: Operation, key: &[u8]) -> Result<()> {
+        let args = [Arg::Bytes(key)];
+        self.client.execute(operation, Repeat::Never, &self.statements.delete, &args).await.map(drop)
+    }
+
+    async fn purge(&self) -> Result<u64> {
+        let (operation, statement) = (Operation::PurgeExpired, &self.statements.purge);
+        let mut purged = 0;
+        loop {
+            self.space.check_open(operation)?;
+            let batch = self.client.execute(operation, Repeat::Harmless, statement, &[]).await?;
+            purged += batch;
+            if batch < BATCH {
+                return Ok(purged);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for PostgresStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStorage")
+            .field("space", &self.inner.space)
+            .field("sweeper", &self.sweeper)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Storage for PostgresStorage {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        let key = self.inner.space.key(Operation::Get, key)?;
+        self.inner.get(Operation::Get, &key).await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<()> {
+        let Inner { space, client, statements } = &*self.inner;
+        let key = space.key(Operation::Set, key)?;
+        if ttl.is_some_and(|ttl| ttl.is_zero()) {
+            return self.inner.delete(Operation::Set, &key).await;
+        }
+        let args = [Arg::Bytes(&key), Arg::Bytes(&value), Arg::Number(ttl.map(ttl::to_millis_i64))];
+        client.execute(Operation::Set, Repeat::Never, &statements.set, &args).await.map(drop)
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        let key = self.inner.space.key(Operation::Delete, key)?;
+        self.inner.delete(Operation::Delete, &key).await
+    }
+
+    async fn reset(&self) -> Result<()> {
+        let Inner { space, client, statements } = &*self.inner;
+        let mut after = Some(space.start().to_vec());
+        while let Some(last) = after {
+            space.check_open(Operation::Reset)?;
+            let args = [Arg::Bytes(&last), Arg::Bytes(space.end())];
+            after = client.value(Operation::Reset, Repeat::Never, &statements.reset, &args).await?;
+        }
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(Postgres::BACKEND).with_atomic_swap().with_atomic_touch().with_scan().with_close()
+    }
+
+    async fn get_and_touch(&self, key: &str, touch: Touch) -> Result<Option<Touched>> {
+        let operation = Operation::GetAndTouch;
+        let Inner { space, client, statements } = &*self.inner;
+        let key = space.key(operation, key)?;
+        let millis = |ttl| Arg::Number(Some(ttl::to_millis_i64(ttl)));
+        let args = [Arg::Bytes(&key), millis(touch.ttl), millis(touch.threshold())];
+        let row = client.row(operation, Repeat::Harmless, &statements.touch, &args).await?;
+        let Some(row) = row else { return Ok(None) };
+        let value: Vec<u8> = column(operation, &row, 0)?;
+        if column(operation, &row, 1)? {
+            let remaining = Some(ttl::clamp(touch.ttl));
+            return Ok(Some(Touched { value: value.into(), extended: true, remaining }));
+        }
+        Ok(Some(untouched(value, column(operation, &row, 2)?)))
+    }
+
+    async fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Option<Bytes>,
+        ttl: Option<Duration>,
+    ) -> Result<Swap> {
+        let operation = Operation::CompareAndSwap;
+        let Inner { space, client, statements } = &*self.inner;
+        let stored = space.key(operation, key)?;
+        let (key, millis) = (Arg::Bytes(&stored), Arg::Number(ttl.map(ttl::to_millis_i64)));
+        let new = new.filter(|_| ttl.is_none_or(|ttl| !ttl.is_zero()));
+        let swap = async |statement, args: &[Arg<'_>]| {
+            let row = client.row(operation, Repeat::Never, statement, args).await?;
+            let Some(row) = row else { return Ok((false, None)) };
+            Ok((column(operation, &row, 0)?, column::<Option<Vec<u8>>, _>(operation, &row, 1)?))
+        };
+        loop {
+            let (swapped, current) = match (expected, new.as_deref()) {
+                (None, None) => {
+                    let current = self.inner.get(operation, &stored).await?;
+                    return Ok(if current.is_none() { Swap::Swapped } else { Swap::Conflict { current } });
+                }
+                (None, Some(new)) => swap(&statements.create, &[key, Arg::Bytes(new), millis]).await?,
+                (Some(expected), Some(new)) => {
+                    swap(&statements.replace, &[key, Arg::Bytes(expected), Arg::Bytes(new), millis]).await?
+                }
+                (Some(expected), None) => swap(&statements.remove, &[key, Arg::Bytes(expected)]).await?,
+            };
+            if swapped {
+                return Ok(Swap::Swapped);
+            }
+            if current.as_deref() != expected {
+                return Ok(Swap::Conflict { current: current.map(Bytes::from) });
+            }
+            // Refused because of what another wrote just now: the statement did not see that yet.
+        }
+    }
+
+    async fn scan(&self, after: Option<Cursor>, limit: NonZeroUsize) -> Result<Page> {
+        let Inner { space, client, statements } = &*self.inner;
+        space.check_open(Operation::Scan)?;
+        client.page(&statements.scan, space, after, limit).await
+    }
+
+    async fn purge_expired(&self) -> Result<u64> {
+        self.inner.purge().await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let Inner { space, client, statements } = &*self.inner;
+        space.check_open(Operation::Ping)?;
+        client.row(Operation::Ping, Repeat::Harmless, &statements.ping, &[]).await.map(drop)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.space.close();
+        self.sweeper.stop();
+        self.inner.client.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! What the storages of all engines have in common.
+
+pub(crate) mod client;
+pub(crate) mod connections;
+pub(crate) mod engine;
+pub(crate) mod error;
+pub(crate) mod migration;
+pub(crate) mod pool;
+pub(crate) mod space;
+pub(crate) mod statement;
+pub(crate) mod sweeper;
+pub(crate) mod table;

@@ -1,0 +1,207 @@
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sqlx::{ConnectOptions, Connection, Error};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit, oneshot},
+    time::timeout,
+};
+
+use crate::sql::engine::Engine;
+
+type Options<DB> = <<DB as sqlx::Database>::Connection as Connection>::Options;
+
+/// Connections that are kept open between operations.
+///
+/// The pool of sqlx pings each connection that comes back to it: a round trip more, for each operation. This one
+/// trusts a connection whose last statement was answered whole, and closes every other. The last used is used next,
+/// so that those which a quiet time does not need grow old and are closed.
+pub(crate) struct Pool<DB: Engine> {
+    options: Options<DB>,
+    limits: Limits,
+    permits: Semaphore,
+    idle: Mutex<VecDeque<Idle<DB::Connection>>>,
+}
+
+/// The bounds of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) max_connections: u32,
+    /// For connecting, and for waiting until a connection comes free.
+    pub(crate) connect_timeout: Duration,
+    /// Whether connections grow old: firewalls forget quiet ones, servers leak into long-lived ones.
+    pub(crate) ageing: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_connections: 10, connect_timeout: Duration::from_secs(5), ageing: true }
+    }
+}
+
+const MOST_IDLE: Duration = Duration::from_secs(10 * 60);
+const MOST_AGE: Duration = Duration::from_secs(30 * 60);
+
+struct Idle<C> {
+    connection: C,
+    since: Instant,
+    born: Instant,
+}
+
+impl<DB: Engine> Pool<DB> {
+    pub(crate) fn new(options: Options<DB>, limits: Limits) -> Self {
+        let permits = usize::try_from(limits.max_connections.max(1)).unwrap_or(usize::MAX);
+        Self {
+            options: options.disable_statement_logging(),
+            limits,
+            permits: Semaphore::new(permits.min(Semaphore::MAX_PERMITS)),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// A connection for one operation, waited for no longer than the connect timeout. With `fresh` it is a new one.
+    pub(crate) async fn acquire(self: &Arc<Self>, fresh: bool) -> sqlx::Result<Lease<'_, DB>> {
+        let permit = match self.permits.try_acquire() {
+            Ok(permit) => permit,
+            // It tells a closed pool from a busy one.
+            Err(_) => match timeout(self.limits.connect_timeout, self.permits.acquire()).await {
+                Ok(permit) => permit.map_err(|_| Error::PoolClosed)?,
+                Err(_) => return Err(Error::PoolTimedOut),
+            },
+        };
+        let idle = if fresh { None } else { self.take_idle() };
+        let (connection, born, reused) = match idle {
+            Some(idle) => (idle.connection, idle.born, true),
+            None => (self.connect().await?, Instant::now(), false),
+        };
+        Ok(Lease { pool: self, connection: Some(connection), born, reused, _permit: permit })
+    }
+
+    /// Connects in a task of its own: a caller with less patience than a connection takes would otherwise never
+    /// get one, again and again. What comes too late for it is for the next.
+    async fn connect(self: &Arc<Self>) -> sqlx::Result<DB::Connection> {
+        let (send, receive) = oneshot::channel();
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            let connecting = async {
+                let mut connection = pool.options.connect().await?;
+                DB::greet(&mut connection).await?;
+                Ok(connection)
+            };
+            let connected = match timeout(pool.limits.connect_timeout, connecting).await {
+                Ok(connected) => connected,
+                Err(_) => Err(Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer to the connect"))),
+            };
+            if let Err(Ok(connection)) = send.send(connected) {
+                pool.put_back(connection, Instant::now());
+            }
+        });
+        receive.await.map_err(|_| Error::WorkerCrashed)?
+    }
+
+    fn take_idle(&self) -> Option<Idle<DB::Connection>> {
+        let mut idle = self.idle();
+        loop {
+            let last = idle.pop_back()?;
+            if self.limits.ageing && (last.since.elapsed() > MOST_IDLE || last.born.elapsed() > MOST_AGE) {
+                dismiss(last.connection);
+            } else {
+                return Some(last);
+            }
+        }
+    }
+
+    fn put_back(&self, connection: DB::Connection, born: Instant) {
+        let mut idle = self.idle();
+        let room = u32::try_from(idle.len()).is_ok_and(|idle| idle < self.limits.max_connections);
+        if self.permits.is_closed() || !room {
+            dismiss(connection);
+            return;
+        }
+        // The first is the one that was not needed for the longest time.
+        if let Some(first) =
+            idle.pop_front_if(|first| self.limits.ageing && first.since.elapsed() > MOST_IDLE)
+        {
+            dismiss(first.connection);
+        }
+        idle.push_back(Idle { connection, since: Instant::now(), born });
+    }
+
+    /// Closes what is idle: where one connection is lost, the others are as well, most of the time.
+    pub(crate) fn distrust(&self) {
+        self.idle().clear();
+    }
+
+    pub(crate) async fn close(&self) {
+        self.permits.close();
+        let idle = std::mem::take(&mut *self.idle());
+        for Idle { connection, .. } in idle {
+            // A server that has gone cannot be told.
+            let _ = timeout(self.limits.connect_timeout, connection.close()).await;
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle<DB::Connection>>> {
+        // Held for a push or a pop, so no panic leaves it half done.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<DB: Engine> Drop for Pool<DB> {
+    fn drop(&mut self) {
+        for Idle { connection, .. } in self.idle().drain(..) {
+            dismiss(connection);
+        }
+    }
+}
+
+/// Says goodbye to the server, which logs a warning otherwise.
+fn dismiss<C: Connection + 'static>(connection: C) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(connection.close());
+    }
+}
+
+/// A connection that is taken from the pool, and closed unless it is [given back](Self::give_back).
+pub(crate) struct Lease<'a, DB: Engine> {
+    pool: &'a Pool<DB>,
+    connection: Option<DB::Connection>,
+    born: Instant,
+    reused: bool,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl<DB: Engine> Lease<'_, DB> {
+    pub(crate) fn connection(&mut self) -> sqlx::Result<&mut DB::Connection> {
+        self.connection.as_mut().ok_or(Error::WorkerCrashed)
+    }
+
+    pub(crate) fn give_back(mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.put_back(connection, self.born);
+        }
+    }
+
+    /// Whether it has served before, and so may have been lost since.
+    pub(crate) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    pub(crate) fn discard(mut self) {
+        self.connection = None;
+    }
+}
+
+impl<DB: Engine> Drop for Lease<'_, DB> {
+    fn drop(&mut self) {
+        // Dropped half way, the answer to the last statement may still be on its way.
+        if let Some(connection) = self.connection.take().filter(|_| DB::SURVIVES_A_DROP) {
+            self.pool.put_back(connection, self.born);
+        }
+    }
+}
