@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, PoisonError, RwLock, Weak,
+        Arc, PoisonError, RwLock, RwLockWriteGuard, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -39,7 +39,8 @@ use cloakroom_storage::Operation;
 pub(crate) struct Cluster(Arc<Shared>);
 
 struct Shared {
-    connection: RwLock<ClusterConnection>,
+    /// `None`: closed.
+    connection: RwLock<Option<ClusterConnection>>,
     /// `None`: the connection is the caller's, and is never replaced.
     source: Option<Source>,
     /// A sign of life is being waited for.
@@ -68,7 +69,7 @@ impl Cluster {
     }
 
     fn of(connection: ClusterConnection, source: Option<Source>) -> Self {
-        let (connection, doubted) = (RwLock::new(connection), AtomicBool::new(false));
+        let (connection, doubted) = (RwLock::new(Some(connection)), AtomicBool::new(false));
         Self(Arc::new(Shared { connection, source, doubted }))
     }
 
@@ -88,8 +89,12 @@ impl Cluster {
         Ok(Self::of(source.connect().await?, Some(source)))
     }
 
-    fn connection(&self) -> ClusterConnection {
-        self.0.connection()
+    pub(crate) fn close(&self) {
+        self.0.write().take();
+    }
+
+    fn connection(&self) -> Result<ClusterConnection, Fault> {
+        self.0.connection().ok_or(Fault::Closed)
     }
 
     fn request(&self, to: To<'_>) -> Request<'_> {
@@ -108,12 +113,12 @@ impl Cluster {
             let answered = match &tries.next {
                 Next::Slot => {
                     let routing = RoutingInfo::SingleNode(request.node());
-                    self.connection().route_command(command.clone(), routing).await
+                    self.connection()?.route_command(command.clone(), routing).await
                 }
                 Next::Asking(host) => {
                     let mut pipeline = redis::pipe();
                     pipeline.add_command(redis::cmd("ASKING")).add_command(command.clone());
-                    let answers = self.connection().route_pipeline(pipeline, 1, 1, by_address(host)).await;
+                    let answers = self.connection()?.route_pipeline(pipeline, 1, 1, by_address(host)).await;
                     answers.map(|mut answers| answers.pop().unwrap_or_default())
                 }
             };
@@ -132,7 +137,7 @@ impl Cluster {
             request.unanswered = true;
             let answered = match &tries.next {
                 Next::Slot => {
-                    self.connection().route_pipeline(pipeline.clone(), 0, count, request.node()).await
+                    self.connection()?.route_pipeline(pipeline.clone(), 0, count, request.node()).await
                 }
                 Next::Asking(host) => {
                     // For the one command that follows, and only the first of a pipeline of ours has a key.
@@ -141,7 +146,7 @@ impl Cluster {
                     for command in pipeline.cmd_iter() {
                         asking.add_command(command.clone());
                     }
-                    self.connection().route_pipeline(asking, 1, count, by_address(host)).await
+                    self.connection()?.route_pipeline(asking, 1, count, by_address(host)).await
                 }
             };
             match request.answered(answered.map_err(Fault::from)) {
@@ -156,7 +161,7 @@ impl Cluster {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
         let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::RandomPrimary);
-        let value = answer(self.connection().route_command(command, routing).await?)?;
+        let value = answer(self.connection()?.route_command(command, routing).await?)?;
         lowest_slots(&value).ok_or(Fault::Unexpected)
     }
 }
@@ -196,8 +201,12 @@ impl Drop for Request<'_> {
 }
 
 impl Shared {
-    fn connection(&self) -> ClusterConnection {
+    fn connection(&self) -> Option<ClusterConnection> {
         self.connection.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Option<ClusterConnection>> {
+        self.connection.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the node for a sign of life, one node at a time.
@@ -213,7 +222,10 @@ impl Shared {
         warn!("a node of the Redis cluster is silent; the cluster is connected to anew");
         match source.connect().await {
             Ok(connection) => {
-                *self.connection.write().unwrap_or_else(PoisonError::into_inner) = connection;
+                // Unless it was closed meanwhile.
+                if let Some(current) = &mut *self.write() {
+                    *current = connection;
+                }
             }
             Err(fault) => warn!("the cluster cannot be reached: {}", fault.during(Operation::Open)),
         }
@@ -221,7 +233,7 @@ impl Shared {
 }
 
 async fn ask(shared: Weak<Shared>, route: Route) {
-    let Some(mut connection) = shared.upgrade().map(|shared| shared.connection()) else { return };
+    let Some(mut connection) = shared.upgrade().and_then(|shared| shared.connection()) else { return };
     let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
     let alive = timeout(PATIENCE, connection.route_command(redis::cmd("PING"), routing)).await;
     let Some(shared) = shared.upgrade() else { return };
