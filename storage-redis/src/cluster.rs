@@ -1,14 +1,24 @@
 //! A cluster: which node, and what to do when it is another.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock, RwLockWriteGuard, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use redis::{
     Cmd, ErrorKind as Driver, Pipeline, ServerErrorKind, Value,
-    cluster::ClusterClientBuilder,
+    cluster::{ClusterClient, ClusterClientBuilder},
     cluster_async::ClusterConnection,
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
+use tracing::warn;
 
 use crate::{
     connection::To,
@@ -16,22 +26,51 @@ use crate::{
     fault::{Fault, answer},
     url::Host,
 };
+use cloakroom_storage::Operation;
 
 /// The driver keeps a connection to every node and knows the slots. It would also repeat requests whose answer was
 /// lost, a swap too, which would then lose against itself. So it is told to repeat nothing, and what surely was not
 /// executed is sent again here.
+///
+/// Nor does it doubt a node that falls silent, though another may have its slots by now: after a request that timed
+/// out or was given up on, the node is asked for a sign of life, and if it gives none, the cluster is connected to
+/// anew, beside the connection that is in use until then.
 #[derive(Clone)]
-pub(crate) struct Cluster(ClusterConnection);
+pub(crate) struct Cluster(Arc<Shared>);
+
+struct Shared {
+    /// `None`: closed.
+    connection: RwLock<Option<ClusterConnection>>,
+    /// `None`: the connection is the caller's, and is never replaced.
+    source: Option<Source>,
+    /// A sign of life is being waited for.
+    doubted: AtomicBool,
+}
+
+struct Source {
+    client: ClusterClient,
+    connect_timeout: Duration,
+    runtime: Handle,
+}
 
 /// The others wait while the driver dials one of them.
 const LONGEST_DIAL: Duration = Duration::from_secs(1);
+
+/// How long a node may take to give a sign of life.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often a request is sent, with ever longer pauses of a tenth of a second together.
 const TRIES: u32 = 5;
 
 impl Cluster {
+    /// Of the caller's connection.
     pub(crate) fn new(connection: ClusterConnection) -> Self {
-        Self(connection)
+        Self::of(connection, None)
+    }
+
+    fn of(connection: ClusterConnection, source: Option<Source>) -> Self {
+        let (connection, doubted) = (RwLock::new(Some(connection)), AtomicBool::new(false));
+        Self(Arc::new(Shared { connection, source, doubted }))
     }
 
     pub(crate) async fn open(manner: &Manner, hosts: &[Host]) -> Result<Self, Fault> {
@@ -45,28 +84,45 @@ impl Cluster {
         if let Some(certificates) = &manner.certificates {
             builder = builder.certs(certificates.clone());
         }
-        let limit = manner.connect_timeout;
-        let client = builder.build()?;
-        let connected = timeout(limit, client.get_async_connection()).await;
-        Ok(Self(connected.map_err(|_| Fault::ConnectTimeout(limit))??))
+        let (client, connect_timeout) = (builder.build()?, manner.connect_timeout);
+        let source = Source { client, connect_timeout, runtime: Handle::current() };
+        Ok(Self::of(source.connect().await?, Some(source)))
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.write().take();
+    }
+
+    fn connection(&self) -> Result<ClusterConnection, Fault> {
+        self.0.connection().ok_or(Fault::Closed)
+    }
+
+    fn request(&self, to: To<'_>) -> Request<'_> {
+        let route = match to {
+            To::Key(key) => Route::with_key(key, SlotAddr::Master),
+            To::Slot(slot) => Route::new(slot, SlotAddr::Master),
+        };
+        Request { shared: &self.0, route, unanswered: true }
     }
 
     pub(crate) async fn command(&self, to: To<'_>, command: Cmd) -> Result<Value, Fault> {
+        let mut request = self.request(to);
         let mut tries = Tries::new();
         loop {
+            request.unanswered = true;
             let answered = match &tries.next {
                 Next::Slot => {
-                    let routing = RoutingInfo::SingleNode(node(to));
-                    self.0.clone().route_command(command.clone(), routing).await
+                    let routing = RoutingInfo::SingleNode(request.node());
+                    self.connection()?.route_command(command.clone(), routing).await
                 }
                 Next::Asking(host) => {
                     let mut pipeline = redis::pipe();
                     pipeline.add_command(redis::cmd("ASKING")).add_command(command.clone());
-                    let answers = self.0.clone().route_pipeline(pipeline, 1, 1, by_address(host)).await;
+                    let answers = self.connection()?.route_pipeline(pipeline, 1, 1, by_address(host)).await;
                     answers.map(|mut answers| answers.pop().unwrap_or_default())
                 }
             };
-            match answered.map_err(Fault::from).and_then(answer) {
+            match request.answered(answered.map_err(Fault::from).and_then(answer)) {
                 Err(fault) => tries.after(fault).await?,
                 answered => return answered,
             }
@@ -74,11 +130,15 @@ impl Cluster {
     }
 
     pub(crate) async fn pipeline(&self, to: To<'_>, pipeline: Pipeline) -> Result<Vec<Value>, Fault> {
+        let mut request = self.request(to);
         let count = pipeline.len();
         let mut tries = Tries::new();
         loop {
+            request.unanswered = true;
             let answered = match &tries.next {
-                Next::Slot => self.0.clone().route_pipeline(pipeline.clone(), 0, count, node(to)).await,
+                Next::Slot => {
+                    self.connection()?.route_pipeline(pipeline.clone(), 0, count, request.node()).await
+                }
                 Next::Asking(host) => {
                     // For the one command that follows, and only the first of a pipeline of ours has a key.
                     let mut asking = redis::pipe();
@@ -86,12 +146,12 @@ impl Cluster {
                     for command in pipeline.cmd_iter() {
                         asking.add_command(command.clone());
                     }
-                    self.0.clone().route_pipeline(asking, 1, count, by_address(host)).await
+                    self.connection()?.route_pipeline(asking, 1, count, by_address(host)).await
                 }
             };
-            match answered {
-                Err(error) => tries.after(error.into()).await?,
-                Ok(answers) => return Ok(answers),
+            match request.answered(answered.map_err(Fault::from)) {
+                Err(fault) => tries.after(fault).await?,
+                answered => return answered,
             }
         }
     }
@@ -101,16 +161,86 @@ impl Cluster {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
         let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::RandomPrimary);
-        let value = answer(self.0.clone().route_command(command, routing).await?)?;
+        let value = answer(self.connection()?.route_command(command, routing).await?)?;
         lowest_slots(&value).ok_or(Fault::Unexpected)
     }
 }
 
-fn node(to: To<'_>) -> SingleNodeRoutingInfo {
-    SingleNodeRoutingInfo::SpecificNode(match to {
-        To::Key(key) => Route::with_key(key, SlotAddr::Master),
-        To::Slot(slot) => Route::new(slot, SlotAddr::Master),
-    })
+impl Source {
+    async fn connect(&self) -> Result<ClusterConnection, Fault> {
+        let limit = self.connect_timeout;
+        let connected = timeout(limit, self.client.get_async_connection()).await;
+        Ok(connected.map_err(|_| Fault::ConnectTimeout(limit))??)
+    }
+}
+
+/// A request under way. Dropped before its answer, it leaves its node in doubt.
+struct Request<'a> {
+    shared: &'a Arc<Shared>,
+    route: Route,
+    unanswered: bool,
+}
+
+impl Request<'_> {
+    fn node(&self) -> SingleNodeRoutingInfo {
+        SingleNodeRoutingInfo::SpecificNode(self.route)
+    }
+
+    fn answered<T>(&mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        self.unanswered = answer.as_ref().is_err_and(Fault::is_timeout);
+        answer
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        if self.unanswered {
+            self.shared.doubt(self.route);
+        }
+    }
+}
+
+impl Shared {
+    fn connection(&self) -> Option<ClusterConnection> {
+        self.connection.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Option<ClusterConnection>> {
+        self.connection.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the node for a sign of life, one node at a time.
+    fn doubt(self: &Arc<Self>, route: Route) {
+        let Some(source) = &self.source else { return };
+        if !self.doubted.swap(true, Ordering::AcqRel) {
+            source.runtime.spawn(ask(Arc::downgrade(self), route));
+        }
+    }
+
+    async fn replace(&self) {
+        let Some(source) = &self.source else { return };
+        warn!("a node of the Redis cluster is silent; the cluster is connected to anew");
+        match source.connect().await {
+            Ok(connection) => {
+                // Unless it was closed meanwhile.
+                if let Some(current) = &mut *self.write() {
+                    *current = connection;
+                }
+            }
+            Err(fault) => warn!("the cluster cannot be reached: {}", fault.during(Operation::Open)),
+        }
+    }
+}
+
+async fn ask(shared: Weak<Shared>, route: Route) {
+    let Some(mut connection) = shared.upgrade().and_then(|shared| shared.connection()) else { return };
+    let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+    let alive = timeout(PATIENCE, connection.route_command(redis::cmd("PING"), routing)).await;
+    let Some(shared) = shared.upgrade() else { return };
+    if !matches!(alive, Ok(Ok(_))) {
+        shared.replace().await;
+    }
+    shared.doubted.store(false, Ordering::Release);
 }
 
 fn by_address(host: &Host) -> SingleNodeRoutingInfo {

@@ -47,7 +47,8 @@ impl Link {
             Self::Line(line) => line.command(&command).await,
             Self::Manager(manager) => answer(manager.clone().send_packed_command(&command).await?),
             Self::Multiplexed(connection) => answer(connection.clone().send_packed_command(&command).await?),
-            Self::Cluster(cluster) => cluster.command(to, command).await,
+            // Boxed, or every request would carry the size of a cluster's.
+            Self::Cluster(cluster) => Box::pin(cluster.command(to, command)).await,
         }
     }
 
@@ -60,7 +61,7 @@ impl Link {
             Self::Multiplexed(connection) => {
                 Ok(connection.clone().send_packed_commands(&pipeline, 0, count).await?)
             }
-            Self::Cluster(cluster) => cluster.pipeline(to, pipeline).await,
+            Self::Cluster(cluster) => Box::pin(cluster.pipeline(to, pipeline)).await,
         }
     }
 
@@ -69,6 +70,15 @@ impl Link {
         match self {
             Self::Cluster(cluster) => cluster.masters().await,
             _ => Ok(vec![0]),
+        }
+    }
+
+    /// Lets go of what is ours; a connection of the caller's stays open.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Line(line) => line.close(),
+            Self::Cluster(cluster) => cluster.close(),
+            Self::Manager(_) | Self::Multiplexed(_) => {}
         }
     }
 

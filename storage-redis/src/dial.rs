@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::{
     fault::{Fault, answer},
+    server,
     url::{Credentials, Host, Location, Place},
 };
 
@@ -209,11 +210,19 @@ impl Dialer {
 async fn check_role(connection: &mut MultiplexedConnection) -> Result<(), Fault> {
     match answer(connection.send_packed_command(&redis::cmd("ROLE")).await?) {
         Ok(Value::Array(role)) => match role.first() {
-            Some(Value::BulkString(role)) if role == b"slave" => Err(Fault::Replica),
+            Some(Value::BulkString(role)) if role == b"slave" => Err(replica(connection).await),
             Some(Value::BulkString(role)) if role == b"sentinel" => Err(Fault::SentinelPort),
             _ => Ok(()),
         },
         // Not everybody may ask; a write will tell.
         _ => Ok(()),
+    }
+}
+
+/// One of a cluster is told apart, as the cure is another.
+async fn replica(connection: &mut MultiplexedConnection) -> Fault {
+    match connection.send_packed_command(redis::cmd("INFO").arg("server")).await {
+        Ok(info) if server::is_cluster_node(&info) => Fault::ClusterNode,
+        _ => Fault::Replica,
     }
 }

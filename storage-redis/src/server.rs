@@ -62,6 +62,10 @@ async fn understands(link: &Link, name: &str, condition: Condition<'_>) -> Resul
     }
 }
 
+pub(crate) fn is_cluster_node(info: &Value) -> bool {
+    text(info).and_then(|info| field(info, "redis_mode")) == Some("cluster")
+}
+
 /// What names this run of a server: another after a restart or a failover.
 pub(crate) fn run_id(info: &Value) -> Option<&str> {
     text(info).and_then(|info| field(info, "run_id"))

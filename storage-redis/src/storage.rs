@@ -3,7 +3,7 @@ use std::{
     num::NonZeroUsize,
     path::Path,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -66,8 +66,8 @@ pub struct RedisStorage {
 }
 
 struct Shared {
-    /// `None`: closed.
-    link: RwLock<Option<Link>>,
+    link: Link,
+    closed: AtomicBool,
     wait: Option<Wait>,
     native_swap: AtomicBool,
     native_create: AtomicBool,
@@ -126,7 +126,8 @@ impl RedisStorage {
         };
         let (link, abilities) = opened.await.map_err(|fault: Fault| fault.during(Operation::Open))?;
         let shared = Shared {
-            link: RwLock::new(Some(link)),
+            link,
+            closed: AtomicBool::new(false),
             wait,
             native_swap: AtomicBool::new(abilities.swap),
             native_create: AtomicBool::new(abilities.create),
@@ -134,9 +135,11 @@ impl RedisStorage {
         Ok(Self { namespace: config.namespace.clone(), shared: Arc::new(shared) })
     }
 
-    fn link(&self, operation: Operation) -> Result<Link> {
-        let link = self.shared.link.read().unwrap_or_else(PoisonError::into_inner);
-        link.clone().ok_or_else(|| StorageError::new(ErrorKind::Closed, BACKEND, operation))
+    fn link(&self, operation: Operation) -> Result<&Link> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(StorageError::new(ErrorKind::Closed, BACKEND, operation));
+        }
+        Ok(&self.shared.link)
     }
 
     /// What an operation on one key needs, once the key is known to keep the rules.
@@ -214,7 +217,7 @@ fn misconfigured(detail: impl Into<std::borrow::Cow<'static, str>>) -> StorageEr
 
 /// One operation on one key.
 struct Call<'a> {
-    link: Link,
+    link: &'a Link,
     shared: &'a Shared,
     operation: Operation,
     /// The key as Redis has it.
@@ -232,7 +235,13 @@ impl Call<'_> {
 
     /// Waits for replicas, if so configured, in the same round trip.
     async fn write(&self, command: Cmd) -> Result<Value, Fault> {
-        let Some(wait) = self.shared.wait else { return self.link.command(self.to(), command).await };
+        match self.shared.wait {
+            None => self.link.command(self.to(), command).await,
+            Some(wait) => Box::pin(self.write_and_wait(command, wait)).await,
+        }
+    }
+
+    async fn write_and_wait(&self, command: Cmd, wait: Wait) -> Result<Value, Fault> {
         let mut pipeline = redis::pipe();
         pipeline.add_command(command).add_command(command::wait(wait));
         let mut answers = self.link.pipeline(self.to(), pipeline).await?;
@@ -528,7 +537,7 @@ impl Storage for RedisStorage {
 
     async fn reset(&self) -> Result<()> {
         let link = self.link(Operation::Reset)?;
-        self.remove_all(&link).await.map_err(|fault| fault.during(Operation::Reset))
+        self.remove_all(link).await.map_err(|fault| fault.during(Operation::Reset))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -555,7 +564,7 @@ impl Storage for RedisStorage {
 
     async fn scan(&self, after: Option<Cursor>, limit: NonZeroUsize) -> Result<Page> {
         let link = self.link(Operation::Scan)?;
-        self.page(&link, after, limit.get()).await.map_err(|fault| fault.during(Operation::Scan))
+        self.page(link, after, limit.get()).await.map_err(|fault| fault.during(Operation::Scan))
     }
 
     /// Redis reaps by itself.
@@ -571,21 +580,18 @@ impl Storage for RedisStorage {
     }
 
     async fn close(&self) -> Result<()> {
-        let link = self.shared.link.write().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Link::Line(line)) = link {
-            line.close();
-        }
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.link.close();
         Ok(())
     }
 }
 
 impl fmt::Debug for RedisStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let link = self.shared.link.read().unwrap_or_else(PoisonError::into_inner);
         f.debug_struct("RedisStorage")
             .field("namespace", &self.namespace.as_str())
-            .field("cluster", &link.as_ref().is_some_and(Link::is_cluster))
-            .field("closed", &link.is_none())
+            .field("cluster", &self.shared.link.is_cluster())
+            .field("closed", &self.shared.closed)
             .field("wait", &self.shared.wait)
             .finish()
     }
