@@ -10,8 +10,14 @@ mod dynamodb;
 mod memory;
 #[cfg(feature = "mongodb")]
 mod mongodb;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn Storage>, StorageError>> + Send>>;
 type Factory = Arc<dyn Fn(StorageConfig) -> Opening + Send + Sync>;
@@ -97,8 +103,14 @@ impl Backends {
         backends.insert_all("memory", memory::open);
         #[cfg(feature = "mongodb")]
         backends.insert_all("mongodb", mongodb::open);
+        #[cfg(feature = "mysql")]
+        backends.insert_all("mysql", mysql::open);
+        #[cfg(feature = "postgres")]
+        backends.insert_all("postgres", postgres::open);
         #[cfg(feature = "redis")]
         backends.insert_all("redis", redis::open);
+        #[cfg(feature = "sqlite")]
+        backends.insert_all("sqlite", sqlite::open);
         backends
     }
 

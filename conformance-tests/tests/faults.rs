@@ -69,7 +69,7 @@ type Counts = Arc<[AtomicUsize; TASKS]>;
 
 impl Load {
     async fn begin(url: &str) -> Self {
-        let config = StorageConfig::new(url).with_timeout(LIMIT);
+        let config = StorageConfig::new(url).with_timeout(LIMIT).with_option("connect_timeout", "30s");
         let storage = Backends::new().open(&config).await.unwrap();
         let (done, failed, stop) = (Counts::default(), Counts::default(), Arc::<AtomicBool>::default());
         let tasks = (0..TASKS)

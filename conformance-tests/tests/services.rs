@@ -11,14 +11,11 @@ use cloakroom::{
     Backends, ConnectError, Namespace, Storage, StorageConfig, StorageExt,
     storage::{Counted, Prefixed, Traced},
 };
-use cloakroom_conformance::{Factory, Service, Suite, fresh_namespace, test_main};
+use cloakroom_conformance::{Factory, Service, Suite, test_main};
 use tempfile::TempDir;
 
 static DIRECTORY: LazyLock<TempDir> =
     LazyLock::new(|| tempfile::tempdir().expect("there is room for a database"));
-
-/// Every case's prefix is in it, so that the prefix alone keeps them apart.
-static SHARED: LazyLock<Namespace> = LazyLock::new(fresh_namespace);
 
 fn main() -> ExitCode {
     let sqlite = [
@@ -43,6 +40,6 @@ async fn open(url: String, namespace: Namespace) -> Result<Arc<dyn Storage>, Con
 }
 
 async fn open_with_layers(url: String, namespace: Namespace) -> Result<impl Storage, ConnectError> {
-    let prefix = Prefixed::new(namespace.as_str())?;
-    Ok(open(url, SHARED.clone()).await?.layer(prefix).layer(Counted::new()).layer(Traced::new()))
+    let prefix = Prefixed::new("below")?;
+    Ok(open(url, namespace).await?.layer(prefix).layer(Counted::new()).layer(Traced::new()))
 }

@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use axum::{Router, routing::get as route};
 use cloakroom::{Backends, Session, SessionLayer, StorageConfig};
-use cloakroom_conformance::{Service, ServiceTest, Wire, fresh_namespace, service_tests_main};
+use cloakroom_conformance::{Outcome, Service, ServiceTest, Wire, fresh_namespace, service_tests_main};
 
 use self::browser::Browser;
 
@@ -29,12 +29,15 @@ fn main() -> ExitCode {
     }))
 }
 
-async fn requests(url: String) {
+async fn requests(url: String) -> Outcome {
     let wire = Wire::to(&url).await.unwrap();
     let config = StorageConfig::new(wire.url())
         .with_namespace(fresh_namespace())
         .with_timeout(Duration::from_secs(30));
     let storage = Backends::new().open(&config).await.unwrap();
+    if !storage.capabilities().atomic_touch {
+        return Outcome::Ignored("it does not claim atomic_touch".to_owned());
+    }
     let app = Router::new()
         .route("/static", route(async || "no session asked for"))
         .route("/look", route(async |session: Session| session.keys().join(",")))
@@ -53,6 +56,7 @@ async fn requests(url: String) {
     assert_eq!(cost(&wire, &app, &mut browser, "/add").await, 2, "a write");
     assert_eq!(cost(&wire, &app, &mut browser, "/sign-in").await, 3, "a sign-in");
     assert_eq!(cost(&wire, &app, &mut Browser::new(), "/add").await, 1, "the first write");
+    Outcome::Passed
 }
 
 /// Every time another value, as the one that is there costs no write.

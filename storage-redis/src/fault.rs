@@ -249,6 +249,11 @@ fn of_network(error: &RedisError, opening: bool) -> (ErrorKind, Cow<'static, str
     if cause.contains("Password authentication failed") {
         return of_server("WRONGPASS", error);
     }
+    if ["handshake eof", "close_notify"].iter().any(|words| cause.contains(words)) {
+        // So does a server that is about to start behind a balancer which runs already.
+        let detail = "the connection was closed while TLS began; check that the server runs, and that its port speaks TLS";
+        return (Unavailable, detail.into());
+    }
     if ["certificate", "InvalidContentType", "corrupt message", "tls", "TLS", "DNS name"]
         .iter()
         .any(|word| cause.contains(word))

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use testcontainers::{
     ContainerAsync, ContainerRequest, CopyTargetOptions, GenericImage, ImageExt, ReuseDirective,
     core::{ExecCommand, IntoContainerPort, error::TestcontainersError},
@@ -102,8 +102,14 @@ impl Container {
     }
 
     async fn is_ready(&self) -> Result<(), Unavailable> {
+        let set_up = async {
+            let Some(path) = self.recipe.marker else { return };
+            while !read(&self.container, path).await.is_ok_and(|content| !content.is_empty()) {
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
         let probes = self.recipe.probes.iter().map(|(index, probe)| probe.wait(self.ports[*index]));
-        if timeout(READY_LIMIT, join_all(probes)).await.is_ok() {
+        if timeout(READY_LIMIT, join(set_up, join_all(probes))).await.is_ok() {
             return Ok(());
         }
         let log = [self.container.stdout_to_vec().await, self.container.stderr_to_vec().await];

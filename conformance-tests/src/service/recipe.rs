@@ -11,6 +11,8 @@ pub(super) struct Recipe {
     pub(super) command: &'static [&'static str],
     pub(super) ports: Ports,
     pub(super) security: Security,
+    /// A file that the command makes in the container when all is set up.
+    pub(super) marker: Option<&'static str>,
     /// Each with the index of the port that it goes to.
     pub(super) probes: Vec<(usize, Probe)>,
 }
@@ -112,6 +114,7 @@ impl Recipe {
             command: &[],
             ports: Ports::Inside(&[]),
             security: Security::None,
+            marker: None,
             probes: vec![(0, PING)],
         };
         match service {
@@ -126,6 +129,7 @@ impl Recipe {
             Service::RedisCluster => Self {
                 command: &["sh", "-c", include_str!("redis-cluster.sh")],
                 ports: Ports::Same(6),
+                marker: Some("/var/tmp/cluster/made"),
                 probes: (0..6).map(|port| (port, CLUSTER)).collect(),
                 ..recipe
             },
@@ -185,8 +189,10 @@ impl Recipe {
             Service::Mongodb => format!("mongodb://127.0.0.1:{}/cloakroom", ports[0]),
             Service::Dynamodb => {
                 format!(
-                    "dynamodb:cloakroom?region=local&access_key_id=local&secret_access_key=local\
+                    "dynamodb:cloakroom-{}?region=local&access_key_id=local&secret_access_key=local\
                      &endpoint=http://127.0.0.1:{}",
+                    // To reset a namespace reads the whole table, so each test program has its own.
+                    std::process::id(),
                     ports[0]
                 )
             }

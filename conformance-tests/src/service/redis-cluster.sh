@@ -12,6 +12,9 @@ done
 if [ ! -e /var/tmp/cluster/made ]; then
     redis-cli --cluster create $(for port in $PORTS; do echo 127.0.0.1:$port; done) \
         --cluster-replicas 1 --cluster-yes
-    touch /var/tmp/cluster/made
+    for port in $PORTS; do
+        until redis-cli -p $port info replication | grep -q 'master_link_status:up\|connected_slaves:1'; do sleep 0.1; done
+    done
+    echo yes >/var/tmp/cluster/made
 fi
 wait

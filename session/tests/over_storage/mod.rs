@@ -1,7 +1,7 @@
 //! What sessions promise over any storage. The tests of this crate hold them to it on memory, those of the
 //! conformance crate on every backend.
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use cloakroom_storage::Storage;
 
@@ -14,6 +14,21 @@ pub(crate) struct Nodes {
     pub(crate) storages: [Arc<dyn Storage>; 2],
     /// How often a race is run.
     pub(crate) repetitions: usize,
+}
+
+impl Nodes {
+    /// How many sessions are stored.
+    async fn stored(&self) -> usize {
+        let (mut stored, mut after) = (0, None);
+        loop {
+            let page = self.storages[0].scan(after, NonZeroUsize::new(100).unwrap()).await.unwrap();
+            stored += page.entries.len();
+            after = page.next;
+            if after.is_none() {
+                return stored;
+            }
+        }
+    }
 }
 
 /// Calls the macro of that name with the path of every promise, each a function of [`Nodes`] that panics where it
