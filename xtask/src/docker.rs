@@ -13,6 +13,9 @@ use crate::{
 /// The label of everything that the tests start.
 const OF_TESTS: &str = "label=org.cloakroom.tests=1";
 
+/// Where `dockerd` listens if nothing else is said.
+const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
+
 /// How long an engine may take to start.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -28,25 +31,36 @@ pub(crate) struct Engine {
 impl Engine {
     /// The engine that the `docker` command reaches; where none runs, one is started.
     pub(crate) fn find_or_start() -> Result<Self, Failure> {
-        let found = if which::which("docker").is_ok() { Some(Self::of_command()?) } else { None };
-        if let Some(engine) = found.filter(Self::answers) {
-            return Ok(engine);
-        }
-        if std::env::var_os("DOCKER_HOST").is_some() {
-            let cure =
-                "the Docker engine that DOCKER_HOST names does not answer; start it, or unset DOCKER_HOST";
-            return Err(Failure::Missing(cure.to_owned()));
+        if which::which("docker").is_ok() {
+            let engine = Self::of_command()?;
+            if engine.answers() {
+                return Ok(engine);
+            }
+            engine.check_host()?;
         }
         if !debian::may_install() {
-            let cure = "no Docker engine answers; install and start Docker, be allowed to use it, or set DOCKER_HOST";
+            let cure = "no Docker engine answers; start Docker, be allowed to use it, or set DOCKER_HOST";
             return Err(Failure::Missing(cure.to_owned()));
         }
         install()?;
         let engine = Self::of_command()?;
         if !engine.answers() {
+            engine.check_host()?;
             engine.start()?;
         }
         Ok(engine)
+    }
+
+    /// An engine that does not answer is only started where it would then be the one that is asked for.
+    fn check_host(&self) -> Result<(), Failure> {
+        if self.host == DEFAULT_HOST {
+            return Ok(());
+        }
+        let host = &self.host;
+        let cure = format!(
+            "no Docker engine answers at {host}; start it, or change DOCKER_HOST or the docker context"
+        );
+        Err(Failure::Missing(cure))
     }
 
     /// What DOCKER_HOST, else the current context, says.

@@ -27,19 +27,27 @@ first=/run/mysqld/first.sql
 install -d -o mysql -g mysql /run/mysqld
 install -o mysql -g mysql -m 0600 /dev/null "$first"
 {
-    # The grants are read after this file; statements about accounts need them now.
-    echo "FLUSH PRIVILEGES;"
-    echo "ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD($(text "$password"));"
-    echo "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY $(text "$password");"
-    echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
+    # The tables of accounts are read after this file; statements about accounts need them now.
+    cat <<SQL
+FLUSH PRIVILEGES;
+ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD($(text "$password"));
+CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY $(text "$password");
+GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
+SQL
     if [ -n "$database" ]; then
-        echo "CREATE DATABASE IF NOT EXISTS $(name "$database");"
+        cat <<SQL
+CREATE DATABASE IF NOT EXISTS $(name "$database");
+SQL
     fi
     if [ -n "$user" ]; then
-        echo "CREATE USER IF NOT EXISTS $(text "$user")@'%' IDENTIFIED BY $(text "$user_password");"
-        if [ -n "$database" ]; then
-            echo "GRANT ALL ON $(name "$database").* TO $(text "$user")@'%';"
-        fi
+        cat <<SQL
+CREATE USER IF NOT EXISTS $(text "$user")@'%' IDENTIFIED BY $(text "$user_password");
+SQL
+    fi
+    if [ -n "$user" ] && [ -n "$database" ]; then
+        cat <<SQL
+GRANT ALL ON $(name "$database").* TO $(text "$user")@'%';
+SQL
     fi
 } > "$first"
 

@@ -36,11 +36,13 @@ if [ ! -e "$made" ]; then
     rm "$password"
     echo "listen_addresses = '*'" >> "$PGDATA/postgresql.conf"
     echo "host all all all $method" >> "$PGDATA/pg_hba.conf"
+    # As from the official image, the line "ready to accept connections" comes from this server (on the standard
+    # output) and from the real one (on the standard error).
+    pg_ctl --silent --wait --options="-c listen_addresses=''" start
     if [ "$database" != postgres ]; then
-        pg_ctl --silent --wait --options="-c listen_addresses=''" start
         createdb --username="$user" --maintenance-db=postgres "$database"
-        pg_ctl --silent --wait --mode=fast stop
     fi
+    pg_ctl --silent --wait --mode=fast stop
     touch "$made"
     echo 'PostgreSQL init process complete; ready for start up.'
 fi

@@ -16,7 +16,7 @@ if [ "$1" = "$SERVER-server" ]; then
         *) file=$1; shift ;;
     esac
     case " $* " in
-        *' --sentinel '*) set -- ${file:+"$file"} "$@" ;;
+        *' --sentinel '* | ' --version ' | ' -v ' | ' --help ') set -- ${file:+"$file"} "$@" ;;
         # As the official images do: reachable from outside of the container without a password.
         *) set -- ${file:+"$file"} --protected-mode no "$@" ;;
     esac
