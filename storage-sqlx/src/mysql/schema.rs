@@ -85,6 +85,15 @@ async fn inspect(connection: &mut MySqlConnection, config: &MysqlConfig) -> Resu
     let columns = match columns {
         Ok(columns) => columns,
         Err(error) if number(&error) == Some(1146) => return Ok(0),
+        // The server does not tell whether it is there to those who may not use it.
+        Err(error) if number(&error) == Some(1142) => {
+            return Err(misconfigured::<MySql>(format!(
+                "the user may not use table {}; have its owner grant SELECT, INSERT, UPDATE and DELETE on it or, if it \
+                 is missing, run: {}",
+                config.table(),
+                config.schema_sql()?
+            )));
+        }
         Err(error) => return Err(failed(error)),
     };
     check_columns(config, &columns)?;
