@@ -37,11 +37,11 @@ impl Service {
     /// The image that is taken where it is to be had.
     pub(crate) fn official(self) -> &'static str {
         match self {
-            Self::Redis => "redis:7.4",
+            Self::Redis => "redis:8.2",
             Self::Valkey => "valkey/valkey:8.1",
             Self::Postgres => "postgres:17",
-            Self::Mariadb => "mariadb:11.4",
-            Self::Mongodb => "mongo:8.0",
+            Self::Mariadb => "mariadb:11.8",
+            Self::Mongodb => "mongo:8",
             Self::Dynamodb => "amazon/dynamodb-local:2.6.1",
         }
     }
