@@ -36,6 +36,7 @@ impl<DB: Engine> Client<DB> {
         Self { connections, prepares }
     }
 
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn connections(&self) -> &Connections<DB> {
         &self.connections
     }
