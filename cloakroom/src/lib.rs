@@ -41,6 +41,10 @@
 //! | feature | default | what it brings |
 //! | --- | --- | --- |
 //! | `memory` | yes | the embedded backend, `memory:` |
+//! | `redis` | no | Redis and Valkey, also behind Sentinel and as a cluster: `redis:`, `redis+cluster:` … |
+//! | `postgres`, `mysql`, `sqlite` | no | SQL databases: `postgres:`, `mysql:` and `mariadb:`, `sqlite:`; need Rust 1.94 |
+//! | `mongodb` | no | MongoDB: `mongodb:`, `mongodb+srv:` |
+//! | `dynamodb` | no | Amazon DynamoDB: `dynamodb:` |
 //! | `axum` | yes | [`Session`] as an axum extractor, [`SessionError`] as a response |
 //! | `json`, `messagepack` | no | further encodings of session values, beside postcard: [`Codec`] |
 
@@ -66,6 +70,32 @@ pub use options::Options;
 #[cfg(feature = "memory")]
 pub mod memory {
     pub use cloakroom_storage_memory::*;
+}
+
+/// The backend on Redis and Valkey, for those who have a connection of their own: the whole of
+/// `cloakroom-storage-redis`.
+#[cfg(feature = "redis")]
+pub mod redis {
+    pub use cloakroom_storage_redis::*;
+}
+
+/// The backends on PostgreSQL, MySQL, MariaDB and SQLite, for those who have a pool of their own: the whole of
+/// `cloakroom-storage-sqlx`.
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub mod sqlx {
+    pub use cloakroom_storage_sqlx::*;
+}
+
+/// The backend on MongoDB, for those who have a client of their own: the whole of `cloakroom-storage-mongodb`.
+#[cfg(feature = "mongodb")]
+pub mod mongodb {
+    pub use cloakroom_storage_mongodb::*;
+}
+
+/// The backend on DynamoDB, for those who have a client of their own: the whole of `cloakroom-storage-dynamodb`.
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb {
+    pub use cloakroom_storage_dynamodb::*;
 }
 
 /// The storage contract, its errors and its layers: the whole of `cloakroom-storage`.

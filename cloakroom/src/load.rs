@@ -152,6 +152,10 @@ pub(crate) fn without_values(error: ConfigError) -> String {
             Some((_, expected)) => format!("expected {expected}"),
             None => "a value is invalid".to_owned(),
         },
+        // Of an enum that a backend reads: "enum Level does not have variant constructor …".
+        ConfigError::Message(text) if text.contains(" does not have variant constructor ") => {
+            "the value is none of those that are known".to_owned()
+        }
         other => other.to_string(),
     }
 }

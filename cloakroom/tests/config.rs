@@ -163,3 +163,23 @@ fn debug_shows_scheme_and_host_only() {
     assert!(shown.contains("redis://cache.internal:6379"), "{shown}");
     assert!(!shown.contains("hush"), "{shown}");
 }
+
+#[test]
+fn an_option_that_a_backend_reads_as_an_enum_is_not_shown() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Shelf {
+        #[allow(dead_code, reason = "it is not well-formed")]
+        material: Material,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    enum Material {
+        Oak,
+    }
+    assert!(
+        StorageConfig::new("shelf:").with_option("material", "Oak").options.read::<Shelf>("shelf").is_ok()
+    );
+    let config = StorageConfig::new("shelf:").with_option("material", "hush");
+    let error = config.options.read::<Shelf>("shelf").unwrap_err().to_string();
+    assert!(error.contains("`material`: the value is none of those that are known"), "{error}");
+    assert!(!error.contains("hush"), "{error}");
+}

@@ -87,6 +87,7 @@ impl Service {
         if let Ok(url) = env::var(self.url_variable()) {
             return Ok(url);
         }
+        self.check_image()?;
         SHARED[self as usize]
             .get_or_init(async || Ok(Container::shared(self).await?.url().await?))
             .await
@@ -102,8 +103,15 @@ impl Service {
             let variable = self.url_variable();
             return Err(Unavailable(format!("the server of {variable} is not ours to stop; unset it")));
         }
+        self.check_image()?;
         let container = Container::private(self).await?;
         Ok(Server { url: container.url().await?, container })
+    }
+
+    /// `cargo xtask test` has tried to make the image ready, and says where it could not.
+    fn check_image(self) -> Result<(), Unavailable> {
+        let variable = format!("CLOAKROOM_MISSING_{}", recipe::image_name(self));
+        env::var(variable).map_or(Ok(()), |reason| Err(Unavailable::new(self, reason)))
     }
 
     fn url_variable(self) -> String {
@@ -136,7 +144,7 @@ impl Server {
         &self.url
     }
 
-    /// Kills it, as a power failure would: nothing is flushed, no client is told.
+    /// Ends it without patience: the engine asks its first process to stop and kills all in the same moment.
     ///
     /// # Errors
     /// Where the container engine refuses.

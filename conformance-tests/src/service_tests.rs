@@ -1,6 +1,7 @@
-use std::{fmt, future::Future, pin::Pin, process::ExitCode, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, process::ExitCode, sync::Arc, time::Duration};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use tokio::time::timeout;
 
 use crate::{
     Server, Service, Unavailable,
@@ -8,6 +9,9 @@ use crate::{
 };
 
 type Running = Pin<Box<dyn Future<Output = Result<Outcome, Unavailable>> + Send>>;
+
+/// How long a test may take, its server's start included: one that hangs is a failure.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// How a [`ServiceTest`] ends that does not panic. A test that returns nothing has passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +71,10 @@ impl ServiceTest {
     }
 
     fn run(&self) -> Result<Completion, Failed> {
-        match runtime().block_on((self.run)()) {
+        let Ok(outcome) = runtime().block_on(async { timeout(LIMIT, (self.run)()).await }) else {
+            return Err(format!("it has not ended after {LIMIT:?}").into());
+        };
+        match outcome {
             Ok(Outcome::Passed) => Ok(Completion::Completed),
             Ok(Outcome::Ignored(reason)) => Ok(Completion::ignored_with(reason)),
             Err(reason) if services_are_required() => Err(reason.into()),

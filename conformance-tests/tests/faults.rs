@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloakroom::{Backends, ErrorKind, Storage, StorageConfig};
+use cloakroom::{Backends, ErrorKind, Storage, StorageConfig, storage::Touch};
 use cloakroom_conformance::{Server, Service, ServiceTest, service_tests_main};
 use tokio::{
     task::JoinHandle,
@@ -18,6 +18,7 @@ use tokio::{
 };
 
 const TASKS: usize = 8;
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// The limit of an operation.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -55,7 +56,7 @@ async fn paused(server: Server) {
     load.end().await;
 }
 
-/// Tasks that write as fast as they can, each its own keys.
+/// Tasks that write and read as fast as they can, each its own keys.
 struct Load {
     storage: Arc<dyn Storage>,
     stop: Arc<AtomicBool>,
@@ -83,12 +84,14 @@ impl Load {
                             break;
                         }
                         let key = format!("{task}-{n}");
-                        if write(&*storage, &key).await {
+                        let earlier = acknowledged.last().unwrap_or(&key);
+                        let step = Step::ALL[usize::try_from(n % 4).unwrap()];
+                        let is_done = step.take(&*storage, &key, earlier).await;
+                        if is_done && step.writes() {
                             acknowledged.push(key);
-                            done[task].fetch_add(1, Ordering::SeqCst);
-                        } else {
-                            failed[task].fetch_add(1, Ordering::SeqCst);
                         }
+                        let counts = if is_done { &done } else { &failed };
+                        counts[task].fetch_add(1, Ordering::SeqCst);
                         sleep(Duration::from_millis(5)).await;
                     }
                     acknowledged
@@ -103,7 +106,7 @@ impl Load {
         let count = || counts.iter().map(|count| count.load(Ordering::SeqCst)).collect::<Vec<_>>();
         let before = count();
         let all = async {
-            while count().iter().zip(&before).any(|(now, before)| now < &(before + 3)) {
+            while count().iter().zip(&before).any(|(now, before)| now < &(before + 4)) {
                 sleep(Duration::from_millis(10)).await;
             }
         };
@@ -131,14 +134,42 @@ impl Load {
     }
 }
 
-/// Whether the write was acknowledged; where it was not, the error is of the right kind and comes in time.
-async fn write(storage: &dyn Storage, key: &str) -> bool {
-    let begin = Instant::now();
-    let outcome = storage.set(key, key.to_owned().into(), None).await;
-    let elapsed = begin.elapsed();
-    assert!(elapsed < LIMIT + GRACE, "an answer after {elapsed:?}: {outcome:?}");
-    let Err(error) = outcome else { return true };
-    assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout), "{error}");
-    assert!(error.is_retryable(), "{error}");
-    false
+/// What a task does in turn.
+#[derive(Clone, Copy)]
+enum Step {
+    Set,
+    Create,
+    Get,
+    Touch,
+}
+
+impl Step {
+    const ALL: [Self; 4] = [Self::Set, Self::Get, Self::Create, Self::Touch];
+
+    fn writes(self) -> bool {
+        matches!(self, Self::Set | Self::Create)
+    }
+
+    /// Writes under a new key or reads an earlier one. Whether that was done; where it was not, the error is of the
+    /// right kind and comes in time.
+    async fn take(self, storage: &dyn Storage, key: &str, earlier: &str) -> bool {
+        let begin = Instant::now();
+        let value = || key.to_owned().into();
+        let outcome = match self {
+            Self::Set => storage.set(key, value(), None).await,
+            // A client that sends it twice would lose the race against itself.
+            Self::Create => storage
+                .compare_and_swap(key, None, Some(value()), None)
+                .await
+                .map(|swap| assert!(swap.is_swapped(), "nobody else has this key: {swap:?}")),
+            Self::Get => storage.get(earlier).await.map(drop),
+            Self::Touch => storage.get_and_touch(earlier, Touch::new(HOUR, HOUR / 2)).await.map(drop),
+        };
+        let elapsed = begin.elapsed();
+        assert!(elapsed < LIMIT + GRACE, "an answer after {elapsed:?}: {outcome:?}");
+        let Err(error) = outcome else { return true };
+        assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout), "{error}");
+        assert!(error.is_retryable(), "{error}");
+        false
+    }
 }

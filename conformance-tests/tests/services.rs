@@ -19,12 +19,12 @@ static DIRECTORY: LazyLock<TempDir> =
 
 fn main() -> ExitCode {
     let sqlite = [
-        Suite::new("sqlite", Factory::new(|namespace| open(sqlite(), namespace))),
+        Suite::new("sqlite by its URL", Factory::new(|namespace| open(sqlite(), namespace))),
         Suite::new("all layers over sqlite", Factory::new(|namespace| open_with_layers(sqlite(), namespace))),
     ];
     let services = Service::ALL.into_iter().flat_map(|service| {
-        let layered = format!("all layers over {service}");
-        [Suite::on(service.name(), service, open), Suite::on(&layered, service, open_with_layers)]
+        let [bare, layered] = [format!("{service} by its URL"), format!("all layers over {service}")];
+        [Suite::on(&bare, service, open), Suite::on(&layered, service, open_with_layers)]
     });
     test_main(sqlite.into_iter().chain(services))
 }

@@ -24,10 +24,19 @@ struct Options {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Level {
-    Normal,
-    Full,
+#[serde(try_from = "String")]
+struct Level(Synchronous);
+
+impl TryFrom<String> for Level {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "normal" => Ok(Self(Synchronous::Normal)),
+            "full" => Ok(Self(Synchronous::Full)),
+            _ => Err("it is `normal` or `full`"),
+        }
+    }
 }
 
 pub(super) async fn open(config: StorageConfig) -> Result<Arc<dyn Storage>, StorageError> {
@@ -48,11 +57,8 @@ pub(super) async fn open(config: StorageConfig) -> Result<Arc<dyn Storage>, Stor
     if let Some(readers) = options.max_readers {
         sqlite = sqlite.with_max_readers(readers);
     }
-    if let Some(level) = options.synchronous {
-        sqlite = sqlite.with_synchronous(match level {
-            Level::Normal => Synchronous::Normal,
-            Level::Full => Synchronous::Full,
-        });
+    if let Some(Level(level)) = options.synchronous {
+        sqlite = sqlite.with_synchronous(level);
     }
     if let Some(interval) = options.sweep_interval {
         sqlite = sqlite.with_sweep_interval(interval);

@@ -44,7 +44,17 @@ pub(super) enum Security {
 
 /// The official image, or the one that a variable such as `CLOAKROOM_IMAGE_REDIS` names.
 pub(super) fn image(service: Service) -> String {
-    let (name, official) = match service {
+    let (name, official) = named_image(service);
+    env::var(format!("CLOAKROOM_IMAGE_{name}")).unwrap_or_else(|_| official.to_owned())
+}
+
+/// What variables call the service's image.
+pub(super) fn image_name(service: Service) -> &'static str {
+    named_image(service).0
+}
+
+const fn named_image(service: Service) -> (&'static str, &'static str) {
+    match service {
         Service::Redis | Service::RedisTls | Service::RedisCluster | Service::RedisSentinel => {
             ("REDIS", "redis:8.2")
         }
@@ -53,8 +63,7 @@ pub(super) fn image(service: Service) -> String {
         Service::Mariadb => ("MARIADB", "mariadb:11.8"),
         Service::Mongodb => ("MONGODB", "mongo:8"),
         Service::Dynamodb => ("DYNAMODB", "amazon/dynamodb-local:2.6.1"),
-    };
-    env::var(format!("CLOAKROOM_IMAGE_{name}")).unwrap_or_else(|_| official.to_owned())
+    }
 }
 
 /// Written to disk before it is acknowledged, so that a killed server has it when it is back.
