@@ -39,8 +39,9 @@ fn live() -> Document {
     doc! { "$and": [{ "$ne": [{ "$type": "$value" }, "missing"] }, unexpired()] }
 }
 
+/// DocumentDB does not know `$$NOW` in a comparison that a filter's `$expr` begins with, nor in an `$and`.
 pub(crate) fn expired() -> Document {
-    doc! { EXPIRES: { "$type": "date" }, "$expr": { "$lte": ["$expires", "$$NOW"] } }
+    doc! { EXPIRES: { "$type": "date" }, "$expr": { "$or": [{ "$lte": ["$expires", "$$NOW"] }] } }
 }
 
 fn millis_left() -> Document {
