@@ -35,6 +35,13 @@ impl Fault {
         matches!(self, Self::Driver(error) if code(error) == Some(11_000))
     }
 
+    /// Whether another upsert inserted the document at the same moment. DocumentDB takes the update up again then, and
+    /// has forgotten what `$$NOW` is.
+    pub(crate) fn is_of_a_lost_upsert(&self) -> bool {
+        let forgot = |error: &Error| code(error) == Some(9) && message(error).contains("$$NOW");
+        self.is_duplicate() || matches!(self, Self::Driver(error) if forgot(error))
+    }
+
     pub(crate) fn kind(&self) -> ErrorKind {
         self.kind_and_detail().0
     }
@@ -121,6 +128,15 @@ fn code(error: &Error) -> Option<i32> {
         Driver::Write(WriteFailure::WriteError(write)) => Some(write.code),
         Driver::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
         _ => None,
+    }
+}
+
+/// The server's words, to be looked at only.
+fn message(error: &Error) -> &str {
+    match &*error.kind {
+        Driver::Command(command) => &command.message,
+        Driver::Write(WriteFailure::WriteError(write)) => &write.message,
+        _ => "",
     }
 }
 
@@ -218,6 +234,8 @@ pub(crate) fn misconfigured(detail: impl Into<std::borrow::Cow<'static, str>>) -
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::{deserialize_from_document, doc};
+
     use super::*;
 
     #[test]
@@ -230,6 +248,18 @@ mod tests {
         }
         assert_eq!(by_code(64, "WriteConcernTimeout").0, ErrorKind::Timeout);
         assert_eq!(by_code(10_334, "BSONObjectTooLarge").0, ErrorKind::ValueTooLarge);
+    }
+
+    #[test]
+    fn an_upsert_is_lost_where_the_key_is_taken_or_now_is_forgotten() {
+        let fault = |code: i32, message: &str| {
+            let command = doc! { "code": code, "codeName": "", "errmsg": message };
+            Fault::from(Error::from(Driver::Command(deserialize_from_document(command).unwrap())))
+        };
+        assert!(fault(11_000, "E11000 duplicate key error").is_of_a_lost_upsert());
+        assert!(fault(9, "The $$NOW operator cannot be used here.").is_of_a_lost_upsert());
+        assert!(!fault(9, "Failed to parse").is_of_a_lost_upsert());
+        assert!(!fault(17_276, "Use of undefined variable: $$NOW").is_of_a_lost_upsert());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     error::Fault,
 };
 
-/// How often a creation is tried: of several at once, one inserts and the others find the key taken.
+/// How often an upsert is tried: of several at once, one inserts and the others find the key taken.
 const TRIES: usize = 10;
 
 const LEFT: &str = "left";
@@ -74,7 +74,7 @@ pub(crate) async fn set(
     for _ in 0..TRIES {
         let update = vec![doc! { "$replaceWith": entry(new, ttl) }];
         match collection.update_one(doc! { "_id": id }, update).upsert(true).await.map_err(Fault::from) {
-            Err(taken) if taken.is_duplicate() => {}
+            Err(taken) if taken.is_of_a_lost_upsert() => {}
             done => return done.map(drop),
         }
     }
@@ -122,7 +122,7 @@ pub(crate) async fn create(
             .map_err(Fault::from);
         match before {
             Ok(before) => return swap(before.as_deref(), |current| current.is_none()),
-            Err(taken) if taken.is_duplicate() => {}
+            Err(taken) if taken.is_of_a_lost_upsert() => {}
             Err(fault) => return Err(fault),
         }
     }

@@ -74,8 +74,9 @@ fn is_about_the_statement(fault: &Fault) -> bool {
                 || matches!(&*error.kind, mongodb::error::ErrorKind::Command(command)
                     if matches!(command.code, 115 | 238 | 303))
         }
-        Fault::Corrupt => true,
-        Fault::Contended | Fault::NoClock => false,
+        // Nobody else writes that document.
+        Fault::Corrupt | Fault::Contended => true,
+        Fault::NoClock => false,
     }
 }
 
