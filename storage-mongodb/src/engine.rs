@@ -14,6 +14,7 @@ use crate::{
     document::{after, id, remaining, value, within},
     error::Fault,
     operators, pipelines,
+    product::Product,
 };
 
 /// The most documents that are read at once by a scan, or removed at once by a sweep.
@@ -40,6 +41,7 @@ pub(crate) struct Engine {
     pub(crate) database: Database,
     pub(crate) namespace: Namespace,
     pub(crate) dialect: Dialect,
+    pub(crate) product: Product,
 }
 
 impl Engine {
@@ -76,7 +78,12 @@ impl Engine {
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Result<(), Fault> {
-        self.collection.delete_one(doc! { "_id": self.id(key) }).await?;
+        let found = doc! { "_id": self.id(key) };
+        match self.product {
+            // There is only one. The driver does not send it again where a connection breaks.
+            Product::Documentdb => self.collection.delete_many(found).await?,
+            Product::Ferretdb1 | Product::Other => self.collection.delete_one(found).await?,
+        };
         Ok(())
     }
 

@@ -28,7 +28,8 @@
 //!
 //! # What the server is asked at first
 //!
-//! [`MongodbStorage::connect`] tries the commands that it is going to use, on a document of its own.
+//! [`MongodbStorage::connect`] tries the commands that it is going to use, on a document of its own, and asks the server
+//! what it is.
 //!
 //! - **Where they work** (MongoDB 4.4 and newer), updates are pipelines that read the server's clock (`$$NOW`), so
 //!   that application servers whose clocks differ agree.
@@ -38,8 +39,10 @@
 //! - **Where the server says that it is FerretDB 1**, reads and writes of one command can be interleaved by
 //!   others, so neither atomic swaps nor atomic touches are [claimed](cloakroom_storage::Capabilities).
 //! - **Where there is no TTL index**, the storage sweeps its namespace itself.
+//! - **Where the server says that it is DocumentDB**, the engine on PostgreSQL, or FerretDB 2 in front of it, a deletion
+//!   is one of all documents with that `_id`: its deletion of one passes by a document that is being written.
 //!
-//! Each of the last three is said once, as a warning.
+//! The second to the fourth are said once each, as a warning.
 //!
 //! # Failover
 //!
@@ -62,6 +65,7 @@ mod error;
 mod operators;
 mod pipelines;
 mod probe;
+mod product;
 mod storage;
 mod sweeper;
 mod url;

@@ -9,11 +9,12 @@ use mongodb::{
 };
 use tracing::warn;
 
-use crate::{clock::Clock, engine::Dialect, error::Fault, pipelines};
+use crate::{clock::Clock, engine::Dialect, error::Fault, pipelines, product::Product};
 
 pub(crate) async fn dialect(
     database: &Database,
     collection: &Collection<RawDocumentBuf>,
+    product: Product,
 ) -> Result<Dialect, Fault> {
     // Of no namespace, as those have no space in their names and a colon after them. It expires a moment later if we
     // do not come to delete it.
@@ -23,7 +24,7 @@ pub(crate) async fn dialect(
     if works? {
         return Ok(Dialect::Pipelines);
     }
-    let atomic = !is_ferretdb_1(database).await?;
+    let atomic = product != Product::Ferretdb1;
     warn!(
         "mongodb: the server's updates know neither pipelines nor $$NOW: the time is the server's as told by hello, \
          corrected once a minute, and a touch that extends takes two round trips"
@@ -78,10 +79,4 @@ fn is_about_the_statement(fault: &Fault) -> bool {
         Fault::Corrupt | Fault::Contended => true,
         Fault::NoClock => false,
     }
-}
-
-/// Its `findAndModify` and `update` find a document, and then write it by its `_id` alone.
-async fn is_ferretdb_1(database: &Database) -> Result<bool, Fault> {
-    let answer = database.run_command(doc! { "buildInfo": 1 }).await?;
-    Ok(answer.contains_key("ferretdbVersion"))
 }

@@ -21,6 +21,7 @@ use crate::{
     engine::Engine,
     error::{BACKEND, Fault, connect_timeout},
     probe,
+    product::Product,
     sweeper::Background,
     url,
 };
@@ -101,8 +102,9 @@ impl MongodbStorage {
         let collection = database.collection_with_options(config.collection(), options);
         let is_reaped = collection::ensure_ttl_index(&collection).await.map_err(at_open)?;
         let namespace = config.namespace().clone();
-        let dialect = probe::dialect(&database, &collection).await.map_err(at_open)?;
-        let engine = Arc::new(Engine { collection, database, namespace, dialect });
+        let product = Product::of(&database).await.map_err(at_open)?;
+        let dialect = probe::dialect(&database, &collection, product).await.map_err(at_open)?;
+        let engine = Arc::new(Engine { collection, database, namespace, dialect, product });
         let sweep_interval = if is_reaped { Duration::ZERO } else { config.sweep_interval() };
         let background = Background::start(&engine, sweep_interval);
         let shared = Shared { engine, background, closed: AtomicBool::new(false), client: owned };
