@@ -30,15 +30,17 @@ pub enum Service {
     Postgres,
     /// MariaDB, or MySQL where the image is one.
     Mariadb,
-    /// MongoDB, or what speaks its wire protocol.
+    /// MongoDB, or what speaks its wire protocol and knows updates by pipelines.
     Mongodb,
+    /// FerretDB 1, which speaks MongoDB's wire protocol and knows plain operators only.
+    Ferretdb,
     /// Amazon's DynamoDB Local.
     Dynamodb,
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Redis,
         Self::RedisTls,
         Self::RedisCluster,
@@ -47,6 +49,7 @@ impl Service {
         Self::Postgres,
         Self::Mariadb,
         Self::Mongodb,
+        Self::Ferretdb,
         Self::Dynamodb,
     ];
 
@@ -62,6 +65,7 @@ impl Service {
             Self::Postgres => "postgres",
             Self::Mariadb => "mariadb",
             Self::Mongodb => "mongodb",
+            Self::Ferretdb => "ferretdb",
             Self::Dynamodb => "dynamodb",
         }
     }

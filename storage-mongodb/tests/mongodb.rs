@@ -31,7 +31,23 @@ service_tests! {
         many_storages_may_open_a_new_collection_at_once,
         the_database_is_the_options_or_the_urls,
         debug_shows_no_key_value_or_password,
-    ]
+    ],
+    Service::Ferretdb => [
+        an_operation_is_one_command,
+        operators_and_metacharacters_in_keys_and_values_mean_only_themselves,
+        a_reset_leaves_neighbours_and_foreign_documents_alone_while_they_are_written,
+        expired_documents_are_removed_by_the_server_or_by_the_storage,
+        a_storage_finds_its_server_again,
+        a_server_that_is_away_is_unavailable_within_the_connect_timeout,
+        an_operation_that_was_dropped_leaves_the_storage_usable,
+        a_close_leaves_a_client_that_was_handed_in_open,
+        a_close_ends_the_clones_too,
+        a_foreign_document_in_the_namespace_is_corrupt_and_can_be_reset,
+        a_collection_with_a_collation_is_refused,
+        many_storages_may_open_a_new_collection_at_once,
+        the_database_is_the_options_or_the_urls,
+        debug_shows_no_key_value_or_password,
+    ],
 }
 
 /// Whether the server's updates know pipelines, or plain operators are used.

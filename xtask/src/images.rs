@@ -9,7 +9,7 @@ mod service;
 mod stand_in;
 mod step;
 
-use std::{env, time::Instant};
+use std::{collections::BTreeMap, env, time::Instant};
 
 use comfy_table::{Table, presets};
 
@@ -46,44 +46,74 @@ impl Ready {
     }
 }
 
+/// A stand-in that is not there yet.
+struct Missing {
+    service: Service,
+    recipe: &'static Recipe,
+    /// Taken, where it is there, if the other cannot be built.
+    second: Option<&'static Recipe>,
+}
+
 /// Makes an image ready for every service, from what is nearest: what the user named, the official image, the
 /// stand-in; as they are here, then pulled, then built.
 pub(crate) fn prepare(engine: &Engine) -> Vec<Ready> {
     let begin = Instant::now();
     let mut official = Official::on(engine);
     let mut ready = Vec::new();
-    let mut to_build = Vec::new();
+    let mut missing = Vec::new();
     for service in Service::ALL {
         let mut found = |image: &str, origin| {
             let seconds = begin.elapsed().as_secs_f64();
             ready.push(Ready { service, image: Ok(image.to_owned()), origin, seconds });
         };
-        let wish = env::var(service.variable("IMAGE")).ok();
-        let recipe = match wish.as_deref() {
-            Some(wish) => recipe::named(wish),
-            None => Some(service.stand_in()),
+        let (image, recipe, second) = match env::var(service.variable("IMAGE")) {
+            Err(_) => (service.official(), service.stand_in(), service.second_stand_in()),
+            Ok(wish) => match recipe::named(&wish) {
+                Some(recipe) => (None, recipe, None),
+                None => {
+                    found(&wish, "named by you");
+                    continue;
+                }
+            },
         };
-        match (recipe, &wish) {
-            (None, wish) => found(wish.as_deref().unwrap_or_default(), "named by you"),
-            (Some(_), None) if official.is_here(service.official()) => found(service.official(), "official"),
-            (Some(recipe), _) if recipe.is_built(engine) => found(recipe.name, "stand-in"),
-            (Some(_), None) if official.can_be_had(service.official()) => {
-                found(service.official(), "official, pulled");
-            }
-            (Some(recipe), _) => to_build.push((service, recipe)),
+        if let Some(image) = image.filter(|image| official.is_here(image)) {
+            found(image, "official");
+        } else if recipe.is_built(engine) {
+            found(recipe.name, "stand-in");
+        } else if let Some(image) = image.filter(|image| official.can_be_had(image)) {
+            found(image, "official, pulled");
+        } else {
+            missing.push(Missing { service, recipe, second });
         }
     }
-    let recipes: Vec<&Recipe> = to_build.iter().map(|(_, recipe)| *recipe).collect();
-    for ((service, recipe), (outcome, end)) in to_build.iter().zip(stand_in::build(engine, &recipes)) {
-        let image = outcome.map(|()| recipe.name.to_owned()).map_err(|failure| {
-            println!("xtask: {} is not there: {failure}", recipe.name);
-            format!("{} could not be built: {}", recipe.name, one_line(&failure))
-        });
-        let seconds = end.duration_since(begin).as_secs_f64();
-        ready.push(Ready { service: *service, image, origin: "stand-in, built", seconds });
-    }
+    ready.extend(build(engine, &missing, begin));
     ready.sort_by_key(|ready| ready.service);
     ready
+}
+
+fn build(engine: &Engine, missing: &[Missing], begin: Instant) -> Vec<Ready> {
+    let mut recipes: Vec<&Recipe> = missing.iter().map(|missing| missing.recipe).collect();
+    // Two services may have been told to take the same.
+    recipes.sort_by_key(|recipe| recipe.name);
+    recipes.dedup_by_key(|recipe| recipe.name);
+    let outcomes: BTreeMap<&str, _> =
+        recipes.iter().map(|recipe| recipe.name).zip(stand_in::build(engine, &recipes)).collect();
+    let ready = |Missing { service, recipe, second }: &Missing| {
+        let (outcome, end) = &outcomes[recipe.name];
+        let seconds = end.duration_since(begin).as_secs_f64();
+        let Err(failure) = outcome else {
+            let image = Ok(recipe.name.to_owned());
+            return Ready { service: *service, image, origin: "stand-in, built", seconds };
+        };
+        println!("xtask: {} is not there: {failure}", recipe.name);
+        if let Some(second) = second.filter(|second| second.is_built(engine)) {
+            let image = Ok(second.name.to_owned());
+            return Ready { service: *service, image, origin: "second stand-in", seconds };
+        }
+        let reason = format!("{} could not be built: {}", recipe.name, one_line(failure));
+        Ready { service: *service, image: Err(reason), origin: "stand-in, built", seconds }
+    };
+    missing.iter().map(ready).collect()
 }
 
 /// Services down, their images across.

@@ -42,10 +42,11 @@ pub(super) enum Security {
     Tls,
 }
 
-/// The official image, or the one that a variable such as `CLOAKROOM_IMAGE_REDIS` names.
+/// The one that a variable such as `CLOAKROOM_IMAGE_REDIS` names, or else the official image. Of FerretDB 1, there is
+/// the one that `cargo xtask images` builds.
 pub(super) fn image(service: Service) -> String {
-    let (name, official) = named_image(service);
-    env::var(format!("CLOAKROOM_IMAGE_{name}")).unwrap_or_else(|_| official.to_owned())
+    let (name, default) = named_image(service);
+    env::var(format!("CLOAKROOM_IMAGE_{name}")).unwrap_or_else(|_| default.to_owned())
 }
 
 /// What variables call the service's image.
@@ -62,6 +63,7 @@ const fn named_image(service: Service) -> (&'static str, &'static str) {
         Service::Postgres => ("POSTGRES", "postgres:17"),
         Service::Mariadb => ("MARIADB", "mariadb:11.8"),
         Service::Mongodb => ("MONGODB", "mongo:8"),
+        Service::Ferretdb => ("FERRETDB", "cloakroom/ferretdb:1.24"),
         Service::Dynamodb => ("DYNAMODB", "amazon/dynamodb-local:2.6.1"),
     }
 }
@@ -172,7 +174,9 @@ impl Recipe {
                 probes: vec![(0, MARIADB)],
                 ..recipe
             },
-            Service::Mongodb => Self { ports: Ports::Inside(&[27017]), probes: vec![(0, MONGODB)], ..recipe },
+            Service::Mongodb | Service::Ferretdb => {
+                Self { ports: Ports::Inside(&[27017]), probes: vec![(0, MONGODB)], ..recipe }
+            }
             Service::Dynamodb => Self {
                 command: &["-jar", "DynamoDBLocal.jar", "-disableTelemetry", "-sharedDb", "-dbPath", "."],
                 ports: Ports::Inside(&[8000]),
@@ -195,7 +199,7 @@ impl Recipe {
             Service::RedisSentinel => format!("redis+sentinel://{}?service=main", list(&ports[2..])),
             Service::Postgres => format!("postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
             Service::Mariadb => format!("mysql://root:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
-            Service::Mongodb => format!("mongodb://127.0.0.1:{}/cloakroom", ports[0]),
+            Service::Mongodb | Service::Ferretdb => format!("mongodb://127.0.0.1:{}/cloakroom", ports[0]),
             Service::Dynamodb => {
                 format!(
                     "dynamodb:cloakroom-{}?region=local&access_key_id=local&secret_access_key=local\

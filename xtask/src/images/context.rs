@@ -27,7 +27,7 @@ pub(crate) fn prepare(recipe: &Recipe) -> Result<PathBuf, Failure> {
         match recipe.content {
             Content::Package { .. } => {}
             Content::Maven => step::run("fetch DynamoDB Local from Maven", || maven(&partial))?,
-            Content::Go => step::run("compile FerretDB", || go(&partial))?,
+            Content::Go { .. } => step::run(&format!("compile {}", recipe.folder), || go(recipe, &partial))?,
         }
         fs::rename(&partial, &folder).map_err(Failure::file(&folder))?;
     }
@@ -55,12 +55,12 @@ fn maven(folder: &Path) -> Result<(), Failure> {
         .run_logged(&step::log("maven"), LIMIT)
 }
 
-fn go(folder: &Path) -> Result<(), Failure> {
+fn go(recipe: &Recipe, folder: &Path) -> Result<(), Failure> {
     program("go")
         .args(["build", "-C"])
         .args([folder])
         .args(["-trimpath", "-ldflags=-s -w", "-o", "ferretdb", "."])
         // Static, so that it runs in whatever image.
         .env("CGO_ENABLED", "0")
-        .run_logged(&step::log("go"), LIMIT)
+        .run_logged(&step::log(&format!("go-{}", recipe.folder)), LIMIT)
 }

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::root_file_system::{BOOKWORM, Debian, TRIXIE};
+use super::root_file_system::{BOOKWORM, Debian, FORKY, TRIXIE};
 use crate::{
     command::{Failure, root},
     docker::Engine,
@@ -27,8 +27,9 @@ pub(crate) enum Content {
     Package { package: &'static str, build_arguments: &'static [&'static str] },
     /// `pom.xml`: the jars are put into `lib/`.
     Maven,
-    /// `main.go`: the program is built as `ferretdb`.
-    Go,
+    /// `main.go`: the program is built as `ferretdb`. A package of the base that it needs has whatever version the base
+    /// has, which is shown.
+    Go { needs: Option<&'static str> },
 }
 
 pub(crate) const REDIS: Recipe = Recipe {
@@ -62,8 +63,21 @@ pub(crate) const MARIADB: Recipe = Recipe {
     content: Content::Package { package: "mariadb-server", build_arguments: &[] },
 };
 
-pub(crate) const FERRETDB: Recipe =
-    Recipe { name: "cloakroom/ferretdb:1.24", base: &BOOKWORM, folder: "ferretdb", content: Content::Go };
+pub(crate) const FERRETDB: Recipe = Recipe {
+    name: "cloakroom/ferretdb:1.24",
+    base: &BOOKWORM,
+    folder: "ferretdb",
+    content: Content::Go { needs: None },
+};
+
+/// What FerretDB 2 needs is in Debian's testing release alone, which changes from day to day: what was built yesterday
+/// may not be built tomorrow.
+pub(crate) const FERRETDB_DOCUMENTDB: Recipe = Recipe {
+    name: "cloakroom/ferretdb-documentdb:2.7",
+    base: &FORKY,
+    folder: "ferretdb-documentdb",
+    content: Content::Go { needs: Some("postgresql-18-documentdb") },
+};
 
 pub(crate) const DYNAMODB_LOCAL: Recipe = Recipe {
     name: "cloakroom/dynamodb-local:2.6.1",
@@ -72,7 +86,8 @@ pub(crate) const DYNAMODB_LOCAL: Recipe = Recipe {
     content: Content::Maven,
 };
 
-const ALL: [&Recipe; 7] = [&REDIS, &REDIS_8, &VALKEY, &POSTGRESQL, &MARIADB, &FERRETDB, &DYNAMODB_LOCAL];
+const ALL: [&Recipe; 8] =
+    [&REDIS, &REDIS_8, &VALKEY, &POSTGRESQL, &MARIADB, &FERRETDB, &FERRETDB_DOCUMENTDB, &DYNAMODB_LOCAL];
 
 /// The stand-in of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Recipe> {
@@ -133,8 +148,10 @@ mod tests {
         let pinned = |recipe: &Recipe, file: &str| fs::read_to_string(recipe.source().join(file)).unwrap();
         let pom = pinned(&DYNAMODB_LOCAL, "pom.xml");
         assert!(pom.contains(&format!("<version>{}</version>", DYNAMODB_LOCAL.version())), "{pom}");
-        let go_mod = pinned(&FERRETDB, "go.mod");
-        assert!(go_mod.contains(&format!("FerretDB v{}.", FERRETDB.version())), "{go_mod}");
+        for (recipe, module) in [(&FERRETDB, "FerretDB"), (&FERRETDB_DOCUMENTDB, "FerretDB/v2")] {
+            let go_mod = pinned(recipe, "go.mod");
+            assert!(go_mod.contains(&format!("FerretDB/{module} v{}.", recipe.version())), "{go_mod}");
+        }
     }
 
     #[test]
@@ -148,6 +165,6 @@ mod tests {
     #[test]
     fn no_stand_in_is_named_like_an_official_image() {
         assert!(ALL.iter().all(|recipe| recipe.name.starts_with("cloakroom/")));
-        assert!(!FERRETDB.name.contains("mongo"));
+        assert!(ALL.iter().all(|recipe| !recipe.name.contains("mongo")));
     }
 }

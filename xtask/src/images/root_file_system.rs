@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Debian {
     pub(crate) release: &'static str,
     packages: &'static [&'static str],
+    /// Of `mmdebstrap`, beside those for all releases.
+    options: &'static [&'static str],
 }
 
 pub(crate) const BOOKWORM: Debian = Debian {
@@ -29,6 +31,7 @@ pub(crate) const BOOKWORM: Debian = Debian {
         "mariadb-server",
         "openjdk-17-jre-headless",
     ],
+    options: &[],
 };
 
 pub(crate) const TRIXIE: Debian = Debian {
@@ -41,6 +44,15 @@ pub(crate) const TRIXIE: Debian = Debian {
         "redis-sentinel",
         "redis-tools",
     ],
+    options: &[],
+};
+
+/// Debian's testing release, which changes from day to day.
+pub(crate) const FORKY: Debian = Debian {
+    release: "forky",
+    packages: &["postgresql-18", "postgresql-18-documentdb"],
+    // Its index is signed for a week, and mirrors may be older. A stable release's is signed for ever.
+    options: &[r#"--aptopt=Acquire::Check-Valid-Until "false""#],
 };
 
 /// What only costs time and space here: synced files, manuals, and the compiler of PostgreSQL's large queries.
@@ -69,6 +81,7 @@ impl Debian {
     pub(crate) fn key(&self) -> String {
         let mut hasher = DefaultHasher::new();
         (self.release, self.packages, OPTIONS).hash(&mut hasher);
+        self.options.iter().for_each(|option| option.hash(&mut hasher));
         format!("{:016x}", hasher.finish())
     }
 
@@ -96,6 +109,7 @@ impl Debian {
             .args(["--variant=minbase", "--format=tar"])
             .args([format!("--include={}", self.packages.join(","))])
             .args(OPTIONS)
+            .args(self.options)
             .args(proxies().iter().map(|option| format!("--aptopt={option}")))
             .args([self.release])
             .args([&partial])

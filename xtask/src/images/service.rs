@@ -10,12 +10,20 @@ pub(crate) enum Service {
     Postgres,
     Mariadb,
     Mongodb,
+    Ferretdb,
     Dynamodb,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Redis, Self::Valkey, Self::Postgres, Self::Mariadb, Self::Mongodb, Self::Dynamodb];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Redis,
+        Self::Valkey,
+        Self::Postgres,
+        Self::Mariadb,
+        Self::Mongodb,
+        Self::Ferretdb,
+        Self::Dynamodb,
+    ];
 
     /// As in `cloakroom_conformance::Service`.
     pub(crate) fn name(self) -> &'static str {
@@ -25,6 +33,7 @@ impl Service {
             Self::Postgres => "postgres",
             Self::Mariadb => "mariadb",
             Self::Mongodb => "mongodb",
+            Self::Ferretdb => "ferretdb",
             Self::Dynamodb => "dynamodb",
         }
     }
@@ -34,16 +43,17 @@ impl Service {
         format!("CLOAKROOM_{what}_{}", self.name().to_ascii_uppercase())
     }
 
-    /// The image that is taken where it is to be had.
-    pub(crate) fn official(self) -> &'static str {
-        match self {
+    /// The image that is taken where it is to be had, if there is one that starts like the others.
+    pub(crate) fn official(self) -> Option<&'static str> {
+        Some(match self {
             Self::Redis => "redis:8.2",
             Self::Valkey => "valkey/valkey:8.1",
             Self::Postgres => "postgres:17",
             Self::Mariadb => "mariadb:11.8",
             Self::Mongodb => "mongo:8",
+            Self::Ferretdb => return None,
             Self::Dynamodb => "amazon/dynamodb-local:2.6.1",
-        }
+        })
     }
 
     /// What is built where the official image is not to be had.
@@ -53,8 +63,14 @@ impl Service {
             Self::Valkey => &recipe::VALKEY,
             Self::Postgres => &recipe::POSTGRESQL,
             Self::Mariadb => &recipe::MARIADB,
-            Self::Mongodb => &recipe::FERRETDB,
+            Self::Mongodb => &recipe::FERRETDB_DOCUMENTDB,
+            Self::Ferretdb => &recipe::FERRETDB,
             Self::Dynamodb => &recipe::DYNAMODB_LOCAL,
         }
+    }
+
+    /// What is built where the stand-in cannot be: its packages are of a release that changes from day to day.
+    pub(crate) fn second_stand_in(self) -> Option<&'static Recipe> {
+        (self == Self::Mongodb).then_some(&recipe::FERRETDB)
     }
 }

@@ -66,7 +66,7 @@ fn image(engine: &Engine, recipe: &Recipe, context: PathBuf) -> Result<(), Failu
     check_version(engine, recipe)?;
     let arguments = match recipe.content {
         Content::Package { build_arguments, .. } => build_arguments,
-        Content::Maven | Content::Go => &[],
+        Content::Maven | Content::Go { .. } => &[],
     };
     engine
         .docker(["build", "--tag", recipe.name])
@@ -77,13 +77,19 @@ fn image(engine: &Engine, recipe: &Recipe, context: PathBuf) -> Result<(), Failu
         .run_logged(&step::log(&recipe.name.replace(['/', ':'], "-")), LIMIT)
 }
 
-/// Nothing is given a name that it does not keep.
+/// Nothing is given a name that it does not keep; a version that the name does not promise is shown.
 fn check_version(engine: &Engine, recipe: &Recipe) -> Result<(), Failure> {
-    let Content::Package { package, .. } = recipe.content else { return Ok(()) };
+    let (Content::Package { package, .. } | Content::Go { needs: Some(package) }) = recipe.content else {
+        return Ok(());
+    };
     let base = recipe.base.image();
     let query =
         ["run", "--rm", &base, "dpkg-query", "--showformat=${source:Upstream-Version}", "--show", package];
     let installed = engine.docker(query).quiet()?;
+    if let Content::Go { .. } = recipe.content {
+        println!("xtask: {} has {package} {installed}", recipe.name);
+        return Ok(());
+    }
     if installed.starts_with(&format!("{}.", recipe.version())) {
         return Ok(());
     }
@@ -99,7 +105,7 @@ fn install_tools(engine: &Engine, recipes: &[&Recipe]) {
     let of_content = recipes.iter().filter_map(|recipe| match recipe.content {
         Content::Package { .. } => None,
         Content::Maven => Some(("mvn", "maven")),
-        Content::Go => Some(("go", "golang-go")),
+        Content::Go { .. } => Some(("go", "golang-go")),
     });
     let needs_debian = recipes.iter().any(|recipe| !engine.has(&recipe.base.image()));
     let mut missing: Vec<_> =
