@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloakroom_storage::Storage;
@@ -6,7 +6,7 @@ use http::{Response, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
-    Clock, Codec, ConfigError, CookieOptions, Extractor, IdGenerator, SavePolicy, SessionConfig,
+    Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, IdGenerator, SavePolicy, SessionConfig,
     SessionError, SessionService, Stage, Store, error_handler::ErrorHandler,
 };
 
@@ -179,6 +179,11 @@ impl SessionLayerBuilder {
     /// See [`SessionConfig::absolute_timeout`].
     pub fn absolute_timeout(self, absolute_timeout: impl Into<Option<Duration>>) -> Self {
         self.configure(|config| config.absolute_timeout(absolute_timeout))
+    }
+
+    /// See [`SessionConfig::max_sessions`].
+    pub fn max_sessions(self, most: NonZeroUsize, excess: Excess) -> Self {
+        self.configure(|config| config.max_sessions(most, excess))
     }
 
     /// See [`SessionConfig::save_policy`].

@@ -7,8 +7,8 @@ use bytestring::ByteString;
 
 use crate::{
     SavePolicy, SessionConfig, SessionError, SessionId,
-    changes::{Changes, Revision},
-    envelope::{Envelope, Value},
+    changes::{Changes, Field, Revision},
+    envelope::{Envelope, Principal, Value},
 };
 
 /// Storages and their servers round; within this much two TTLs are the same.
@@ -41,6 +41,8 @@ pub(crate) enum Life {
     Destroyed,
     /// Destroyed elsewhere while this request ran.
     Lost,
+    /// Its sign-in was refused: stored is what was stored before.
+    Refused,
 }
 
 #[derive(Clone)]
@@ -78,6 +80,8 @@ pub(crate) struct Pending {
     pub(crate) ttl: Duration,
     /// Whether there are changes, or only a TTL to be put right.
     pub(crate) is_changed: bool,
+    /// Whose session it is.
+    pub(crate) principal: Option<ByteString>,
     pub(crate) ttl_drift: TtlDrift,
     pub(crate) revision: Revision,
 }
@@ -85,7 +89,7 @@ pub(crate) struct Pending {
 /// How a save ended.
 pub(crate) enum Saved {
     /// The session is stored, with this TTL; `merged`: its content, where other requests have changed it too.
-    Stored { stored: Stored, merged: Option<Envelope>, ttl: Duration },
+    Stored { stored: Stored, merged: Option<Box<Envelope>>, ttl: Duration },
     /// Only the TTL was put right.
     Renewed { ttl: Duration },
     /// It was destroyed elsewhere and stays so: nothing was stored.
@@ -176,8 +180,38 @@ impl State {
 
     pub(crate) fn set_idle(&mut self, idle_ms: Option<u64>) {
         if self.life == Life::Live && self.envelope.idle_ms != idle_ms {
-            self.changes.idle();
+            self.changes.field(Field::Idle);
             self.envelope.idle_ms = idle_ms;
+        }
+    }
+
+    pub(crate) fn set_authenticated(&mut self, authenticated_ms: Option<u64>) {
+        if self.life == Life::Live && self.envelope.authenticated_ms != authenticated_ms {
+            self.changes.field(Field::Authenticated);
+            self.envelope.authenticated_ms = authenticated_ms;
+            self.must_store = true;
+        }
+    }
+
+    /// Under a new id. Who the visitor was before has proved nothing for who they are now.
+    pub(crate) fn bind(&mut self, id: SessionId, principal: Principal) {
+        if self.life != Life::Live {
+            return;
+        }
+        if self.envelope.principal.as_ref().is_none_or(|before| before.name != principal.name) {
+            self.set_authenticated(None);
+        }
+        self.changes.field(Field::Principal);
+        self.envelope.principal = Some(principal);
+        self.renamed(id);
+    }
+
+    /// Under another id from the next save on.
+    pub(crate) fn renamed(&mut self, id: SessionId) {
+        if self.life == Life::Live {
+            self.id = id;
+            self.fresh = true;
+            self.must_store = true;
         }
     }
 
@@ -192,6 +226,8 @@ impl State {
         self.stored = None;
         self.must_store = false;
         self.changes.clear();
+        self.envelope.principal = None;
+        self.envelope.authenticated_ms = None;
         self.envelope.values.clear();
     }
 
@@ -214,6 +250,7 @@ impl State {
             bytes: self.envelope.encode(),
             ttl: config.ttl(&self.envelope),
             is_changed: !self.changes.is_empty(),
+            principal: self.envelope.principal.as_ref().map(|principal| principal.name.clone()),
             ttl_drift: self.ttl_drift,
             revision: self.changes.revision(),
         })
@@ -235,7 +272,7 @@ impl State {
                 self.stored = Some(stored);
                 if let Some(mut merged) = merged {
                     self.changes.replay(&self.envelope, &mut merged);
-                    self.envelope = merged;
+                    self.envelope = *merged;
                 }
                 self.fresh_when_stored = self.fresh;
                 self.must_store = false;
@@ -257,6 +294,15 @@ impl State {
         self.ttl_drift = TtlDrift::None;
         self.emission = Emission::Send(ttl);
         self.ends_in(ttl, config);
+    }
+
+    /// A sign-in was refused. Nothing of this request is stored, as its values may be what the application knows a user
+    /// by.
+    pub(crate) fn refused(&mut self) {
+        let stored = self.stored.take();
+        self.end(Life::Refused);
+        self.stored = stored;
+        self.emission = Emission::Nothing;
     }
 
     /// A new id could not be stored: the session stays what it was, under the id that it had.

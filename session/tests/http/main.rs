@@ -15,6 +15,7 @@ mod loading;
 mod over_memory;
 #[path = "../over_storage/mod.rs"]
 mod over_storage;
+mod principals;
 mod round_trips;
 mod specification;
 mod timeouts;
