@@ -107,8 +107,8 @@ pub mod storage {
 
 pub use cloakroom_session::{
     AsKey, Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, FormBody, IdGenerator, Key,
-    MAX_ID_BYTES, PathParams, SameSite, SavePolicy, Session, SessionBody, SessionConfig, SessionError,
-    SessionId, SessionLayer, SessionLayerBuilder, SessionService, SignedIn, Stage, Store,
+    MAX_ID_BYTES, Outage, PathParams, SameSite, SavePolicy, Session, SessionBody, SessionConfig,
+    SessionError, SessionId, SessionLayer, SessionLayerBuilder, SessionService, SignedIn, Stage, Store,
     default_error_handler,
 };
 pub use cloakroom_storage::{ErrorKind, Namespace, Storage, StorageError, StorageExt};

@@ -3,7 +3,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use cloakroom_storage::ttl;
 
 use crate::{
-    Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, IdGenerator, envelope::Envelope,
+    Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, IdGenerator, Outage, envelope::Envelope,
     extractor::Sink, session_limit::SessionLimit,
 };
 
@@ -49,6 +49,7 @@ pub struct SessionConfig {
     pub(crate) absolute_timeout: Option<Duration>,
     pub(crate) max_sessions: Option<SessionLimit>,
     pub(crate) save_policy: SavePolicy,
+    pub(crate) outage: Outage,
     pub(crate) codec: Codec,
     pub(crate) clock: Clock,
 }
@@ -63,6 +64,7 @@ impl Default for SessionConfig {
             absolute_timeout: None,
             max_sessions: None,
             save_policy: SavePolicy::default(),
+            outage: Outage::default(),
             codec: Codec::default(),
             clock: Clock::default(),
         }
@@ -123,6 +125,12 @@ impl SessionConfig {
     /// When sessions are stored.
     pub fn save_policy(mut self, save_policy: SavePolicy) -> Self {
         self.save_policy = save_policy;
+        self
+    }
+
+    /// What happens while the storage is away.
+    pub fn outage(mut self, outage: Outage) -> Self {
+        self.outage = outage;
         self
     }
 

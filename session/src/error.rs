@@ -98,6 +98,10 @@ pub enum SessionError {
     /// A session is bound to a principal, or with metadata, of a length that is not allowed.
     #[error("a principal has 1 to {MAX_PRINCIPAL_BYTES} bytes, its metadata at most {MAX_METADATA_BYTES}")]
     InvalidPrincipal,
+    /// The session could not be loaded, and [`Outage::TreatAsAnonymous`](crate::Outage::TreatAsAnonymous) let the
+    /// request run without; it cannot be changed or ended then.
+    #[error("the session storage is away, so nothing of this session can be changed; try again later")]
+    Outage,
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -6,8 +6,8 @@ use http::{Response, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
-    Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, IdGenerator, SavePolicy, SessionConfig,
-    SessionError, SessionService, Stage, Store, error_handler::ErrorHandler,
+    Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, IdGenerator, Outage, SavePolicy,
+    SessionConfig, SessionError, SessionService, Stage, Store, error_handler::ErrorHandler,
 };
 
 /// Sessions for every service below it: a [`tower_layer::Layer`] for axum, tonic, plain hyper, anything tower.
@@ -189,6 +189,11 @@ impl SessionLayerBuilder {
     /// See [`SessionConfig::save_policy`].
     pub fn save_policy(self, save_policy: SavePolicy) -> Self {
         self.configure(|config| config.save_policy(save_policy))
+    }
+
+    /// See [`SessionConfig::outage`].
+    pub fn outage(self, outage: Outage) -> Self {
+        self.configure(|config| config.outage(outage))
     }
 
     /// See [`SessionConfig::codec`].

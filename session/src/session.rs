@@ -17,7 +17,7 @@ use crate::{
     extractor::Origin,
     request::RequestSession,
     save,
-    state::{Emission, State},
+    state::{Emission, Life, State},
     types::UNREGISTERED,
 };
 
@@ -258,6 +258,7 @@ impl Session {
     /// [`SessionError::Storage`] if the deletion failed: data and id are as before. Those of
     /// [`regenerate`](Self::regenerate).
     pub async fn reset(&self) -> Result<(), SessionError> {
+        self.check_known()?;
         let _turn = self.inner.saving.lock().await;
         let mut next = State::fresh(self.config())?;
         next.must_store = true;
@@ -272,10 +273,21 @@ impl Session {
     /// # Errors
     /// [`SessionError::Storage`] if the deletion failed: data and id are as before.
     pub async fn destroy(&self) -> Result<(), SessionError> {
+        self.check_known()?;
         let _turn = self.inner.saving.lock().await;
         self.delete_stored().await?;
         self.state().destroyed();
         Ok(())
+    }
+
+    /// Whether the storage is away and the visitor is [treated as anonymous](crate::Outage::TreatAsAnonymous).
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.state().life == Life::Unknown
+    }
+
+    fn check_known(&self) -> Result<(), SessionError> {
+        if self.is_outage() { Err(SessionError::Outage) } else { Ok(()) }
     }
 
     /// The storage key of the session as it is stored, if it is.
@@ -300,6 +312,7 @@ impl Session {
         if self.state().is_saved() {
             return Ok(());
         }
+        self.check_known()?;
         // Boxed, so that the futures of requests that only read do not carry the large one of a save.
         Box::pin(self.save_pending()).await
     }

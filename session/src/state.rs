@@ -43,6 +43,8 @@ pub(crate) enum Life {
     Lost,
     /// Its sign-in was refused: stored is what was stored before.
     Refused,
+    /// Nobody knows what is stored: the storage is away.
+    Unknown,
 }
 
 #[derive(Clone)]
@@ -119,6 +121,11 @@ impl State {
         Ok(state)
     }
 
+    /// What a visitor has while the storage is away.
+    pub(crate) fn unknown(config: &SessionConfig) -> Result<Self, SessionError> {
+        Ok(Self { life: Life::Unknown, must_store: false, ..Self::fresh(config)? })
+    }
+
     /// A session as it was read, `remaining` being what the storage says is left of its TTL.
     pub(crate) fn existing(
         config: &SessionConfig,
@@ -158,9 +165,14 @@ impl State {
         self.ends_ms = config.clock.now_ms().saturating_add(left);
     }
 
+    /// Whether changes are noted: to be saved, or for the save to fail.
+    fn takes_changes(&self) -> bool {
+        matches!(self.life, Life::Live | Life::Unknown)
+    }
+
     pub(crate) fn set(&mut self, key: &str, value: Value) {
         let unchanged = !self.changes.touches(key) && self.envelope.values.get(key) == Some(&value);
-        if self.life == Life::Live && !unchanged {
+        if self.takes_changes() && !unchanged {
             let key = ByteString::from(key);
             self.changes.value(key.clone());
             self.envelope.values.insert(key, value);
@@ -168,8 +180,12 @@ impl State {
     }
 
     pub(crate) fn delete(&mut self, key: &str) -> bool {
-        if self.life != Life::Live {
+        if !self.takes_changes() {
             return false;
+        }
+        if self.life == Life::Unknown {
+            // It may be there.
+            self.changes.value(key.into());
         }
         let removed = self.envelope.values.remove(key);
         removed.is_some_and(|(key, _)| {
@@ -179,14 +195,14 @@ impl State {
     }
 
     pub(crate) fn set_idle(&mut self, idle_ms: Option<u64>) {
-        if self.life == Life::Live && self.envelope.idle_ms != idle_ms {
+        if self.takes_changes() && self.envelope.idle_ms != idle_ms {
             self.changes.field(Field::Idle);
             self.envelope.idle_ms = idle_ms;
         }
     }
 
     pub(crate) fn set_authenticated(&mut self, authenticated_ms: Option<u64>) {
-        if self.life == Life::Live && self.envelope.authenticated_ms != authenticated_ms {
+        if self.takes_changes() && self.envelope.authenticated_ms != authenticated_ms {
             self.changes.field(Field::Authenticated);
             self.envelope.authenticated_ms = authenticated_ms;
             self.must_store = true;
@@ -195,7 +211,7 @@ impl State {
 
     /// Under a new id. Who the visitor was before has proved nothing for who they are now.
     pub(crate) fn bind(&mut self, id: SessionId, principal: Principal) {
-        if self.life != Life::Live {
+        if !self.takes_changes() {
             return;
         }
         if self.envelope.principal.as_ref().is_none_or(|before| before.name != principal.name) {
@@ -208,7 +224,7 @@ impl State {
 
     /// Under another id from the next save on.
     pub(crate) fn renamed(&mut self, id: SessionId) {
-        if self.life == Life::Live {
+        if self.takes_changes() {
             self.id = id;
             self.fresh = true;
             self.must_store = true;
@@ -234,6 +250,7 @@ impl State {
     /// Whether there is nothing to save.
     pub(crate) fn is_saved(&self) -> bool {
         match &self.stored {
+            _ if self.life == Life::Unknown => self.changes.is_empty() && !self.must_store,
             _ if self.life != Life::Live => true,
             None => !self.must_store && self.envelope.values.is_empty() && self.envelope.idle_ms.is_none(),
             Some(stored) => {

@@ -4,7 +4,7 @@ use cloakroom_storage::{Storage, Touch};
 use http::request::Parts;
 
 use crate::{
-    ConfigError, Session, SessionConfig, SessionError, SessionId, SignedIn,
+    ConfigError, Outage, Session, SessionConfig, SessionError, SessionId, SignedIn,
     cookie::CookieAttributes,
     envelope::Envelope,
     extractor::Origin,
@@ -104,7 +104,15 @@ impl Store {
         extracted: Option<(SessionId, Origin)>,
     ) -> Result<Session, SessionError> {
         let (loaded, origin) = match extracted {
-            Some((id, origin)) => (self.read(id).await?, origin),
+            Some((id, origin)) => match self.read(id).await {
+                Err(SessionError::Storage(error))
+                    if error.is_retryable() && self.config().outage == Outage::TreatAsAnonymous =>
+                {
+                    tracing::warn!(%error, "a session could not be loaded; its visitor is treated as anonymous");
+                    (Some(State::unknown(self.config())?), origin)
+                }
+                read => (read?, origin),
+            },
             None => (None, Origin::Nowhere),
         };
         let state = match loaded {

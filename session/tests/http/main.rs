@@ -12,6 +12,7 @@ mod faults;
 mod frameworks;
 mod hostile;
 mod loading;
+mod outage;
 mod over_memory;
 #[path = "../over_storage/mod.rs"]
 mod over_storage;
