@@ -46,6 +46,8 @@
 //! | `mongodb` | no | MongoDB: `mongodb:`, `mongodb+srv:` |
 //! | `dynamodb` | no | Amazon DynamoDB: `dynamodb:` |
 //! | `axum` | yes | [`Session`] as an axum extractor, [`SessionError`] as a response |
+//! | `encrypted` | no | the layer [`storage::Encrypted`](https://docs.rs/cloakroom-storage): values encrypted at rest |
+//! | `metered` | no | the layer [`storage::Metered`](https://docs.rs/cloakroom-storage): durations for the `metrics` facade |
 //! | `json`, `messagepack` | no | further encodings of session values, beside postcard: [`Codec`] |
 
 #![forbid(unsafe_code)]
@@ -104,9 +106,10 @@ pub mod storage {
 }
 
 pub use cloakroom_session::{
-    AsKey, Clock, Codec, ConfigError, CookieOptions, Extractor, FormBody, IdGenerator, Key, MAX_ID_BYTES,
-    PathParams, SameSite, SavePolicy, Session, SessionBody, SessionConfig, SessionError, SessionId,
-    SessionLayer, SessionLayerBuilder, SessionService, Stage, Store, default_error_handler,
+    AsKey, Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, FormBody, IdGenerator, Key,
+    MAX_ID_BYTES, Outage, PathParams, SameSite, SavePolicy, Session, SessionBody, SessionConfig,
+    SessionError, SessionId, SessionLayer, SessionLayerBuilder, SessionService, SignedIn, Stage, Store,
+    default_error_handler,
 };
 pub use cloakroom_storage::{ErrorKind, Namespace, Storage, StorageError, StorageExt};
 

@@ -6,7 +6,8 @@ use std::{
 };
 
 use cloakroom_storage::{
-    Counted, Namespace, Prefixed, PrefixedStorage, Result, Storage, StorageExt, StorageLayer, Timeout, Traced,
+    Counted, Encrypted, EncryptionKey, KeyRing, Metered, Namespace, Prefixed, PrefixedStorage, Result, Retry,
+    Storage, StorageExt, StorageLayer, Timeout, Traced,
 };
 use cloakroom_storage_memory::{MemoryConfig, MemoryStorage};
 
@@ -32,7 +33,12 @@ fn prefixed(namespace: &Namespace) -> Result<PrefixedStorage<MemoryStorage>> {
 }
 
 fn under_all_layers(namespace: &Namespace) -> Result<impl Storage + use<>> {
-    Ok(prefixed(namespace)?.layer(timeout()).layer(Counted::new()).layer(Traced::new()))
+    let bounded = prefixed(namespace)?.layer(timeout()).layer(Retry::new()).layer(encrypted(namespace));
+    Ok(bounded.layer(Counted::new()).layer(Metered::new()).layer(Traced::new()))
+}
+
+fn encrypted(namespace: &Namespace) -> Encrypted {
+    Encrypted::new(KeyRing::new(EncryptionKey::new(1, &[7; EncryptionKey::SECRET_BYTES])), namespace.clone())
 }
 
 fn timeout() -> Timeout {
@@ -56,6 +62,9 @@ cloakroom_conformance::conformance_tests!(
     "prefixed over memory" => |namespace: Namespace| async move { prefixed(&namespace) },
     "timeout over memory" => |namespace: Namespace| async move { under(timeout(), &namespace) },
     "traced over memory" => |namespace: Namespace| async move { under(Traced::new(), &namespace) },
+    "retry over memory" => |namespace: Namespace| async move { under(Retry::new(), &namespace) },
+    "metered over memory" => |namespace: Namespace| async move { under(Metered::new(), &namespace) },
+    "encrypted over memory" => |namespace: Namespace| async move { under(encrypted(&namespace), &namespace) },
     "counted over memory" => |namespace: Namespace| async move { under(Counted::new(), &namespace) },
     "all layers over memory" => |namespace: Namespace| async move { under_all_layers(&namespace) },
     "shared memory" => |namespace: Namespace| async move { shared(&namespace) },

@@ -12,7 +12,15 @@ pub(crate) type Revision = u64;
 pub(crate) struct Changes {
     revision: Revision,
     keys: Vec<(ByteString, Revision)>,
-    idle: Option<Revision>,
+    fields: [Option<Revision>; 3],
+}
+
+/// What a session has beside its values.
+#[derive(Clone, Copy)]
+pub(crate) enum Field {
+    Idle,
+    Authenticated,
+    Principal,
 }
 
 impl Changes {
@@ -21,7 +29,7 @@ impl Changes {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.idle.is_none()
+        self.keys.is_empty() && self.fields.iter().all(Option::is_none)
     }
 
     pub(crate) fn touches(&self, key: &str) -> bool {
@@ -36,9 +44,13 @@ impl Changes {
         }
     }
 
-    pub(crate) fn idle(&mut self) {
+    pub(crate) fn field(&mut self, field: Field) {
         self.revision += 1;
-        self.idle = Some(self.revision);
+        self.fields[field as usize] = Some(self.revision);
+    }
+
+    fn has(&self, field: Field) -> bool {
+        self.fields[field as usize].is_some()
     }
 
     /// Replays the changes that were made in `from` onto `onto`.
@@ -51,15 +63,23 @@ impl Changes {
                 }
             }
         }
-        if self.idle.is_some() {
+        if self.has(Field::Idle) {
             onto.idle_ms = from.idle_ms;
+        }
+        if self.has(Field::Authenticated) {
+            onto.authenticated_ms = from.authenticated_ms;
+        }
+        if self.has(Field::Principal) {
+            onto.principal.clone_from(&from.principal);
         }
     }
 
     /// Forgets what was changed up to `revision`: it is stored.
     pub(crate) fn forget_until(&mut self, revision: Revision) {
         self.keys.retain(|(_, changed)| *changed > revision);
-        self.idle = self.idle.filter(|changed| *changed > revision);
+        for field in &mut self.fields {
+            *field = field.filter(|changed| *changed > revision);
+        }
     }
 
     /// Forgets everything, but keeps counting.

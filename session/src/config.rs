@@ -1,9 +1,10 @@
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use cloakroom_storage::ttl;
 
 use crate::{
-    Clock, Codec, ConfigError, CookieOptions, Extractor, IdGenerator, envelope::Envelope, extractor::Sink,
+    Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, IdGenerator, Outage, envelope::Envelope,
+    extractor::Sink, session_limit::SessionLimit,
 };
 
 /// The idle timeout where none, or zero, is configured.
@@ -46,7 +47,9 @@ pub struct SessionConfig {
     pub(crate) cookie: CookieOptions,
     pub(crate) idle_timeout: Duration,
     pub(crate) absolute_timeout: Option<Duration>,
+    pub(crate) max_sessions: Option<SessionLimit>,
     pub(crate) save_policy: SavePolicy,
+    pub(crate) outage: Outage,
     pub(crate) codec: Codec,
     pub(crate) clock: Clock,
 }
@@ -59,7 +62,9 @@ impl Default for SessionConfig {
             cookie: CookieOptions::default(),
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
             absolute_timeout: None,
+            max_sessions: None,
             save_policy: SavePolicy::default(),
+            outage: Outage::default(),
             codec: Codec::default(),
             clock: Clock::default(),
         }
@@ -110,9 +115,22 @@ impl SessionConfig {
         self
     }
 
+    /// How many sessions somebody may be [signed in](crate::Session::bind) with at the same time, and what happens to
+    /// one more. The default is no limit. Sign-ins that race are counted one after the other, on all nodes together.
+    pub fn max_sessions(mut self, most: NonZeroUsize, excess: Excess) -> Self {
+        self.max_sessions = Some(SessionLimit { most, excess });
+        self
+    }
+
     /// When sessions are stored.
     pub fn save_policy(mut self, save_policy: SavePolicy) -> Self {
         self.save_policy = save_policy;
+        self
+    }
+
+    /// What happens while the storage is away.
+    pub fn outage(mut self, outage: Outage) -> Self {
+        self.outage = outage;
         self
     }
 

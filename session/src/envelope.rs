@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::{Clock, SessionError};
 
 /// The version that is written, and the newest that is read.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// The content of version 1. Its golden files are in `tests/golden/`; a change needs a new version.
+/// The content of version 2. Golden files of each version are in `tests/golden/`; a change needs a new version.
 #[derive(Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Envelope {
     /// When the session began, in milliseconds since the Unix epoch.
@@ -20,8 +20,20 @@ pub(crate) struct Envelope {
     pub(crate) deadline_ms: Option<u64>,
     /// The session's own idle timeout, in milliseconds, where it is not the configured one.
     pub(crate) idle_ms: Option<u64>,
+    /// When its visitor last proved who they are, in milliseconds since the Unix epoch.
+    pub(crate) authenticated_ms: Option<u64>,
+    /// Who is signed in.
+    pub(crate) principal: Option<Principal>,
     /// The application's values.
     pub(crate) values: Values,
+}
+
+/// Who a session belongs to.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Principal {
+    pub(crate) name: ByteString,
+    /// What the application wants to know of the session in a list of sessions.
+    pub(crate) metadata: ByteString,
 }
 
 /// An encoded value and what is needed to decode it as what it was.
@@ -49,27 +61,30 @@ impl Envelope {
     pub(crate) fn decode(stored: &Bytes) -> Result<Self, SessionError> {
         let (&version, encoded) = stored.split_first().ok_or(SessionError::Corrupt)?;
         match version {
-            VERSION => Self::decode_v1(stored, encoded),
+            VERSION => Self::decode_v2(stored, encoded),
+            1 => Self::decode_v1(stored, encoded),
             0 => Err(SessionError::Corrupt),
             found => Err(SessionError::UnsupportedVersion { found, known: VERSION }),
         }
     }
 
     fn decode_v1(stored: &Bytes, encoded: &[u8]) -> Result<Self, SessionError> {
-        let ((created_ms, deadline_ms, idle_ms, count), mut rest) =
-            take::<(u64, Option<u64>, Option<u64>, u32)>(encoded)?;
-        let mut values = Values::default();
-        for _ in 0..count {
-            let ((key, type_name, codec, bytes), after) = take::<(&str, &str, u8, &[u8])>(rest)?;
-            let value = Value { type_name: slice(stored, type_name)?, codec, bytes: stored.slice_ref(bytes) };
-            values.push(slice(stored, key)?, value)?;
-            rest = after;
-        }
-        if rest.is_empty() {
-            Ok(Self { created_ms, deadline_ms, idle_ms, values })
-        } else {
-            Err(SessionError::Corrupt)
-        }
+        let ((created_ms, deadline_ms, idle_ms, count), rest) = take(encoded)?;
+        let values = Values::decode(stored, count, rest)?;
+        Ok(Self { created_ms, deadline_ms, idle_ms, values, ..Self::default() })
+    }
+
+    fn decode_v2(stored: &Bytes, encoded: &[u8]) -> Result<Self, SessionError> {
+        let ((created_ms, deadline_ms, idle_ms, authenticated_ms), rest) = take(encoded)?;
+        let ((principal, count), rest) = take::<(Option<(&str, &str)>, u32)>(rest)?;
+        let principal = match principal {
+            Some((name, metadata)) => {
+                Some(Principal { name: slice(stored, name)?, metadata: slice(stored, metadata)? })
+            }
+            None => None,
+        };
+        let values = Values::decode(stored, count, rest)?;
+        Ok(Self { created_ms, deadline_ms, idle_ms, authenticated_ms, principal, values })
     }
 
     pub(crate) fn is_past_deadline(&self, clock: &Clock) -> bool {
@@ -86,6 +101,18 @@ fn slice(stored: &Bytes, text: &str) -> Result<ByteString, SessionError> {
 }
 
 impl Values {
+    /// So many values, and nothing after them.
+    fn decode(stored: &Bytes, count: u32, mut rest: &[u8]) -> Result<Self, SessionError> {
+        let mut values = Self::default();
+        for _ in 0..count {
+            let ((key, type_name, codec, bytes), after) = take::<(&str, &str, u8, &[u8])>(rest)?;
+            let value = Value { type_name: slice(stored, type_name)?, codec, bytes: stored.slice_ref(bytes) };
+            values.push(slice(stored, key)?, value)?;
+            rest = after;
+        }
+        if rest.is_empty() { Ok(values) } else { Err(SessionError::Corrupt) }
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
         self.position(key).ok().map(|at| &self.0[at].1)
     }

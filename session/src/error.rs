@@ -1,8 +1,11 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, num::NonZeroUsize};
 
 use cloakroom_storage::StorageError;
 
-use crate::Codec;
+use crate::{
+    Codec,
+    session::{MAX_METADATA_BYTES, MAX_PRINCIPAL_BYTES},
+};
 
 /// What can go wrong with a session. No variant holds a session id, a key or a value.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +87,21 @@ pub enum SessionError {
     /// stored.
     #[error("too many requests change this session at once; try again")]
     Contended,
+    /// Somebody signs in who has as many sessions as
+    /// [`max_sessions`](crate::SessionConfig::max_sessions) allows. Nothing of this request is stored, and what
+    /// was stored before stays as it is.
+    #[error("this principal has {most} sessions already, as many as are allowed; sign out elsewhere first")]
+    TooManySessions {
+        /// How many are allowed.
+        most: NonZeroUsize,
+    },
+    /// A session is bound to a principal, or with metadata, of a length that is not allowed.
+    #[error("a principal has 1 to {MAX_PRINCIPAL_BYTES} bytes, its metadata at most {MAX_METADATA_BYTES}")]
+    InvalidPrincipal,
+    /// The session could not be loaded, and [`Outage::TreatAsAnonymous`](crate::Outage::TreatAsAnonymous) let the
+    /// request run without; it cannot be changed or ended then.
+    #[error("the session storage is away, so nothing of this session can be changed; try again later")]
+    Outage,
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

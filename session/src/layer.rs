@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloakroom_storage::Storage;
@@ -6,8 +6,8 @@ use http::{Response, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
-    Clock, Codec, ConfigError, CookieOptions, Extractor, IdGenerator, SavePolicy, SessionConfig,
-    SessionError, SessionService, Stage, Store, error_handler::ErrorHandler,
+    Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, IdGenerator, Outage, SavePolicy,
+    SessionConfig, SessionError, SessionService, Stage, Store, error_handler::ErrorHandler,
 };
 
 /// Sessions for every service below it: a [`tower_layer::Layer`] for axum, tonic, plain hyper, anything tower.
@@ -181,9 +181,19 @@ impl SessionLayerBuilder {
         self.configure(|config| config.absolute_timeout(absolute_timeout))
     }
 
+    /// See [`SessionConfig::max_sessions`].
+    pub fn max_sessions(self, most: NonZeroUsize, excess: Excess) -> Self {
+        self.configure(|config| config.max_sessions(most, excess))
+    }
+
     /// See [`SessionConfig::save_policy`].
     pub fn save_policy(self, save_policy: SavePolicy) -> Self {
         self.configure(|config| config.save_policy(save_policy))
+    }
+
+    /// See [`SessionConfig::outage`].
+    pub fn outage(self, outage: Outage) -> Self {
+        self.configure(|config| config.outage(outage))
     }
 
     /// See [`SessionConfig::codec`].

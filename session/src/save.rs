@@ -7,6 +7,7 @@ use cloakroom_storage::{Bytes, Storage, Swap, Touch};
 use crate::{
     SessionConfig, SessionError, SessionId,
     envelope::Envelope,
+    index::{Index, Snapshot},
     state::{Pending, Saved, Stored, TtlDrift},
 };
 
@@ -17,6 +18,9 @@ const MAX_LOST_RACES: usize = 1_000;
 /// How many ids are made before a generator is given up that repeats itself.
 const MAX_TAKEN_IDS: usize = 3;
 
+/// The index that names a session that is about to be stored, as it was then.
+type Naming<'i> = Option<(&'i Index<'i>, Snapshot)>;
+
 /// Replays this request's changes onto what another has stored.
 type Replay<'a> = dyn Fn(&Bytes) -> Result<Envelope, SessionError> + Send + Sync + 'a;
 
@@ -26,14 +30,16 @@ pub(crate) async fn save(
     replay: &Replay<'_>,
     pending: Pending,
 ) -> Result<Saved, SessionError> {
-    let Pending { id, stored, bytes, ttl, is_changed, ttl_drift, .. } = pending;
+    let Pending { id, stored, bytes, ttl, is_changed, principal, ttl_drift, .. } = pending;
     let save = Save { storage, config, replay };
+    let index = principal.as_deref().map(|principal| Index::of(storage, config, principal));
+    let index = index.as_ref();
     match stored {
         None => {
-            let stored = save.create(id, bytes, ttl).await?;
-            Ok(Saved::Stored { stored, merged: None, ttl })
+            let (stored, naming) = save.create(id, bytes, ttl, index, None).await?;
+            save.confirm(naming, None, Saved::Stored { stored, merged: None, ttl }).await
         }
-        Some(old) if old.id != id => save.rotate(old, id, bytes, ttl).await,
+        Some(old) if old.id != id => save.rotate(old, id, bytes, ttl, index).await,
         Some(stored) if is_changed => save.swap(stored, bytes, ttl).await,
         Some(stored) => save.renew(stored, ttl, ttl_drift).await,
     }
@@ -47,15 +53,44 @@ struct Save<'a> {
 
 impl Save<'_> {
     /// Stores a session that is not stored yet. A new id is free, unless a custom generator repeats itself.
-    async fn create(&self, mut id: SessionId, bytes: Bytes, ttl: Duration) -> Result<Stored, SessionError> {
+    /// Where it belongs to a principal, their index has it first.
+    async fn create<'i>(
+        &self,
+        mut id: SessionId,
+        bytes: Bytes,
+        ttl: Duration,
+        index: Option<&'i Index<'i>>,
+        replaces: Option<&str>,
+    ) -> Result<(Stored, Naming<'i>), SessionError> {
         for _ in 0..MAX_TAKEN_IDS {
             let key = id.storage_key();
+            let naming = match index {
+                Some(index) => Some((index, index.add(&key, replaces, ttl).await?)),
+                None => None,
+            };
             if self.put(&key, None, bytes.clone(), ttl).await?.is_swapped() {
-                return Ok(Stored { id, key, bytes });
+                return Ok((Stored { id, key, bytes }, naming));
             }
             id = self.config.id_generator.next()?;
         }
         Err(SessionError::IdTaken)
+    }
+
+    /// A sign-in that a revocation has overtaken is undone.
+    async fn confirm(
+        &self,
+        naming: Naming<'_>,
+        gone: Option<&str>,
+        saved: Saved,
+    ) -> Result<Saved, SessionError> {
+        let (Some((index, snapshot)), Saved::Stored { stored, .. }) = (naming, &saved) else {
+            return Ok(saved);
+        };
+        if index.confirm(snapshot, &stored.key, gone).await? {
+            return Ok(saved);
+        }
+        self.storage.delete(&stored.key).await?;
+        Ok(Saved::Lost)
     }
 
     /// Stores this request's changes. Where another request was faster, they are replayed onto its result.
@@ -77,7 +112,7 @@ impl Save<'_> {
                 Swap::Conflict { current: Some(newer) } => {
                     let envelope = (self.replay)(&newer)?;
                     (bytes, ttl) = (envelope.encode(), self.config.ttl(&envelope));
-                    merged = Some(envelope);
+                    merged = Some(Box::new(envelope));
                     stored.bytes = newer;
                 }
             }
@@ -93,12 +128,15 @@ impl Save<'_> {
         id: SessionId,
         bytes: Bytes,
         mut ttl: Duration,
+        index: Option<&Index<'_>>,
     ) -> Result<Saved, SessionError> {
-        let mut stored = self.create(id, bytes, ttl).await?;
+        let (mut stored, naming) = self.create(id, bytes, ttl, index, Some(&old.key)).await?;
         let mut merged = None;
         for _ in 0..MAX_LOST_RACES {
             let newer = match self.storage.compare_and_swap(&old.key, Some(&old.bytes), None, None).await {
-                Ok(Swap::Swapped) => return Ok(Saved::Stored { stored, merged, ttl }),
+                Ok(Swap::Swapped) => {
+                    return self.confirm(naming, Some(&old.key), Saved::Stored { stored, merged, ttl }).await;
+                }
                 Ok(Swap::Conflict { current: Some(newer) }) => newer,
                 Ok(Swap::Conflict { current: None }) => {
                     self.storage.delete(&stored.key).await?;
@@ -119,7 +157,7 @@ impl Save<'_> {
                 return Ok(Saved::Overtaken);
             }
             stored.bytes = bytes;
-            merged = Some(envelope);
+            merged = Some(Box::new(envelope));
             old.bytes = newer;
         }
         Err(SessionError::Contended)

@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     AsKey, Codec, SessionError, SessionId, Store,
     emit::emit,
-    envelope::Value,
+    envelope::{Principal, Value},
     extractor::Origin,
     request::RequestSession,
     save,
@@ -55,6 +55,11 @@ use crate::{
 pub struct Session {
     inner: Arc<Inner>,
 }
+
+/// The longest name of a principal, in bytes.
+pub(crate) const MAX_PRINCIPAL_BYTES: usize = 256;
+/// The longest metadata of a session, in bytes.
+pub(crate) const MAX_METADATA_BYTES: usize = 256;
 
 struct Inner {
     store: Store,
@@ -177,13 +182,71 @@ impl Session {
     /// [`SessionError::EmptyId`] or [`SessionError::InvalidId`] from a custom generator.
     pub fn regenerate(&self) -> Result<(), SessionError> {
         let id = self.config().id_generator.next()?;
-        let mut state = self.state();
-        if state.life == Life::Live {
-            state.id = id;
-            state.fresh = true;
-            state.must_store = true;
-        }
+        self.state().renamed(id);
         Ok(())
+    }
+
+    /// Signs somebody in: the session belongs to `principal` from now on, under a new id as by
+    /// [`regenerate`](Self::regenerate). [`Store::sessions_of`] lists it and [`Store::revoke`] ends it.
+    ///
+    /// A principal is the application's name for a user, 1 to 256 bytes such as `user:42`. Signing out is
+    /// [`destroy`](Self::destroy) or [`reset`](Self::reset).
+    ///
+    /// It takes effect with the save, and costs that save three round trips more than a regenerate alone.
+    ///
+    /// ```
+    /// # use cloakroom_session::{Session, SessionError};
+    /// async fn sign_in(session: Session) -> Result<(), SessionError> {
+    ///     // ... check the password, then:
+    ///     session.bind("user:42")?;
+    ///     session.elevate();
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SessionError::InvalidPrincipal`]; those of [`regenerate`](Self::regenerate). The save may fail with
+    /// [`SessionError::TooManySessions`], and drops the session where a revocation has overtaken it.
+    pub fn bind(&self, principal: &str) -> Result<(), SessionError> {
+        self.bind_with(principal, "")
+    }
+
+    /// [`bind`](Self::bind), with up to 256 bytes that [`SignedIn::metadata`](crate::SignedIn::metadata) gives back in
+    /// a list of the principal's sessions, such as the name of the browser.
+    ///
+    /// # Errors
+    /// Those of [`bind`](Self::bind).
+    pub fn bind_with(&self, principal: &str, metadata: &str) -> Result<(), SessionError> {
+        let is_valid = (1..=MAX_PRINCIPAL_BYTES).contains(&principal.len());
+        if !is_valid || metadata.len() > MAX_METADATA_BYTES {
+            return Err(SessionError::InvalidPrincipal);
+        }
+        let id = self.config().id_generator.next()?;
+        self.state().bind(id, Principal { name: principal.into(), metadata: metadata.into() });
+        Ok(())
+    }
+
+    /// Who is signed in.
+    #[must_use]
+    pub fn principal(&self) -> Option<String> {
+        self.state().envelope.principal.as_ref().map(|principal| principal.name.to_string())
+    }
+
+    /// Notes that the visitor has just proved who they are, by a password, a second factor or the like. Signing in as
+    /// somebody else forgets it.
+    pub fn elevate(&self) {
+        let now = self.config().clock.now_ms();
+        self.state().set_authenticated(Some(now));
+    }
+
+    /// Whether the last [`elevate`](Self::elevate) was no longer ago than `duration`: what to ask before a change of the
+    /// password, a payment, a deletion.
+    #[must_use]
+    pub fn authenticated_within(&self, duration: Duration) -> bool {
+        let authenticated_ms = self.state().envelope.authenticated_ms;
+        let since = |at| self.config().clock.now_ms().checked_sub(at);
+        // A clock that was put back makes it a proof of the future, which is none.
+        authenticated_ms.and_then(since).is_some_and(|ms| Duration::from_millis(ms) <= duration)
     }
 
     /// Deletes the session now and begins an empty one with a new id, its own deadline and the configured idle
@@ -195,6 +258,7 @@ impl Session {
     /// [`SessionError::Storage`] if the deletion failed: data and id are as before. Those of
     /// [`regenerate`](Self::regenerate).
     pub async fn reset(&self) -> Result<(), SessionError> {
+        self.check_known()?;
         let _turn = self.inner.saving.lock().await;
         let mut next = State::fresh(self.config())?;
         next.must_store = true;
@@ -209,15 +273,30 @@ impl Session {
     /// # Errors
     /// [`SessionError::Storage`] if the deletion failed: data and id are as before.
     pub async fn destroy(&self) -> Result<(), SessionError> {
+        self.check_known()?;
         let _turn = self.inner.saving.lock().await;
         self.delete_stored().await?;
         self.state().destroyed();
         Ok(())
     }
 
+    /// Whether the storage is away and the visitor is [treated as anonymous](crate::Outage::TreatAsAnonymous).
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.state().life == Life::Unknown
+    }
+
+    fn check_known(&self) -> Result<(), SessionError> {
+        if self.is_outage() { Err(SessionError::Outage) } else { Ok(()) }
+    }
+
+    /// The storage key of the session as it is stored, if it is.
+    pub(crate) fn stored_key(&self) -> Option<String> {
+        self.state().stored.as_ref().map(|stored| stored.key.clone())
+    }
+
     async fn delete_stored(&self) -> Result<(), SessionError> {
-        let stored = self.state().stored.as_ref().map(|stored| stored.key.clone());
-        match stored {
+        match self.stored_key() {
             Some(key) => Ok(self.storage().delete(&key).await?),
             None => Ok(()),
         }
@@ -233,6 +312,7 @@ impl Session {
         if self.state().is_saved() {
             return Ok(());
         }
+        self.check_known()?;
         // Boxed, so that the futures of requests that only read do not carry the large one of a save.
         Box::pin(self.save_pending()).await
     }
@@ -252,6 +332,9 @@ impl Session {
             }
             Err(error) => {
                 state.rotation_failed();
+                if matches!(error, SessionError::TooManySessions { .. }) {
+                    state.refused();
+                }
                 Err(error)
             }
         }

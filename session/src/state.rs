@@ -7,8 +7,8 @@ use bytestring::ByteString;
 
 use crate::{
     SavePolicy, SessionConfig, SessionError, SessionId,
-    changes::{Changes, Revision},
-    envelope::{Envelope, Value},
+    changes::{Changes, Field, Revision},
+    envelope::{Envelope, Principal, Value},
 };
 
 /// Storages and their servers round; within this much two TTLs are the same.
@@ -41,6 +41,10 @@ pub(crate) enum Life {
     Destroyed,
     /// Destroyed elsewhere while this request ran.
     Lost,
+    /// Its sign-in was refused: stored is what was stored before.
+    Refused,
+    /// Nobody knows what is stored: the storage is away.
+    Unknown,
 }
 
 #[derive(Clone)]
@@ -78,6 +82,8 @@ pub(crate) struct Pending {
     pub(crate) ttl: Duration,
     /// Whether there are changes, or only a TTL to be put right.
     pub(crate) is_changed: bool,
+    /// Whose session it is.
+    pub(crate) principal: Option<ByteString>,
     pub(crate) ttl_drift: TtlDrift,
     pub(crate) revision: Revision,
 }
@@ -85,7 +91,7 @@ pub(crate) struct Pending {
 /// How a save ended.
 pub(crate) enum Saved {
     /// The session is stored, with this TTL; `merged`: its content, where other requests have changed it too.
-    Stored { stored: Stored, merged: Option<Envelope>, ttl: Duration },
+    Stored { stored: Stored, merged: Option<Box<Envelope>>, ttl: Duration },
     /// Only the TTL was put right.
     Renewed { ttl: Duration },
     /// It was destroyed elsewhere and stays so: nothing was stored.
@@ -113,6 +119,11 @@ impl State {
         };
         state.ends_in(config.ttl(&state.envelope), config);
         Ok(state)
+    }
+
+    /// What a visitor has while the storage is away.
+    pub(crate) fn unknown(config: &SessionConfig) -> Result<Self, SessionError> {
+        Ok(Self { life: Life::Unknown, must_store: false, ..Self::fresh(config)? })
     }
 
     /// A session as it was read, `remaining` being what the storage says is left of its TTL.
@@ -154,9 +165,14 @@ impl State {
         self.ends_ms = config.clock.now_ms().saturating_add(left);
     }
 
+    /// Whether changes are noted: to be saved, or for the save to fail.
+    fn takes_changes(&self) -> bool {
+        matches!(self.life, Life::Live | Life::Unknown)
+    }
+
     pub(crate) fn set(&mut self, key: &str, value: Value) {
         let unchanged = !self.changes.touches(key) && self.envelope.values.get(key) == Some(&value);
-        if self.life == Life::Live && !unchanged {
+        if self.takes_changes() && !unchanged {
             let key = ByteString::from(key);
             self.changes.value(key.clone());
             self.envelope.values.insert(key, value);
@@ -164,8 +180,12 @@ impl State {
     }
 
     pub(crate) fn delete(&mut self, key: &str) -> bool {
-        if self.life != Life::Live {
+        if !self.takes_changes() {
             return false;
+        }
+        if self.life == Life::Unknown {
+            // It may be there.
+            self.changes.value(key.into());
         }
         let removed = self.envelope.values.remove(key);
         removed.is_some_and(|(key, _)| {
@@ -175,9 +195,39 @@ impl State {
     }
 
     pub(crate) fn set_idle(&mut self, idle_ms: Option<u64>) {
-        if self.life == Life::Live && self.envelope.idle_ms != idle_ms {
-            self.changes.idle();
+        if self.takes_changes() && self.envelope.idle_ms != idle_ms {
+            self.changes.field(Field::Idle);
             self.envelope.idle_ms = idle_ms;
+        }
+    }
+
+    pub(crate) fn set_authenticated(&mut self, authenticated_ms: Option<u64>) {
+        if self.takes_changes() && self.envelope.authenticated_ms != authenticated_ms {
+            self.changes.field(Field::Authenticated);
+            self.envelope.authenticated_ms = authenticated_ms;
+            self.must_store = true;
+        }
+    }
+
+    /// Under a new id. Who the visitor was before has proved nothing for who they are now.
+    pub(crate) fn bind(&mut self, id: SessionId, principal: Principal) {
+        if !self.takes_changes() {
+            return;
+        }
+        if self.envelope.principal.as_ref().is_none_or(|before| before.name != principal.name) {
+            self.set_authenticated(None);
+        }
+        self.changes.field(Field::Principal);
+        self.envelope.principal = Some(principal);
+        self.renamed(id);
+    }
+
+    /// Under another id from the next save on.
+    pub(crate) fn renamed(&mut self, id: SessionId) {
+        if self.takes_changes() {
+            self.id = id;
+            self.fresh = true;
+            self.must_store = true;
         }
     }
 
@@ -192,12 +242,15 @@ impl State {
         self.stored = None;
         self.must_store = false;
         self.changes.clear();
+        self.envelope.principal = None;
+        self.envelope.authenticated_ms = None;
         self.envelope.values.clear();
     }
 
     /// Whether there is nothing to save.
     pub(crate) fn is_saved(&self) -> bool {
         match &self.stored {
+            _ if self.life == Life::Unknown => self.changes.is_empty() && !self.must_store,
             _ if self.life != Life::Live => true,
             None => !self.must_store && self.envelope.values.is_empty() && self.envelope.idle_ms.is_none(),
             Some(stored) => {
@@ -214,6 +267,7 @@ impl State {
             bytes: self.envelope.encode(),
             ttl: config.ttl(&self.envelope),
             is_changed: !self.changes.is_empty(),
+            principal: self.envelope.principal.as_ref().map(|principal| principal.name.clone()),
             ttl_drift: self.ttl_drift,
             revision: self.changes.revision(),
         })
@@ -235,7 +289,7 @@ impl State {
                 self.stored = Some(stored);
                 if let Some(mut merged) = merged {
                     self.changes.replay(&self.envelope, &mut merged);
-                    self.envelope = merged;
+                    self.envelope = *merged;
                 }
                 self.fresh_when_stored = self.fresh;
                 self.must_store = false;
@@ -257,6 +311,15 @@ impl State {
         self.ttl_drift = TtlDrift::None;
         self.emission = Emission::Send(ttl);
         self.ends_in(ttl, config);
+    }
+
+    /// A sign-in was refused. Nothing of this request is stored, as its values may be what the application knows a user
+    /// by.
+    pub(crate) fn refused(&mut self) {
+        let stored = self.stored.take();
+        self.end(Life::Refused);
+        self.stored = stored;
+        self.emission = Emission::Nothing;
     }
 
     /// A new id could not be stored: the session stays what it was, under the id that it had.

@@ -4,10 +4,11 @@ use cloakroom_storage::{Storage, Touch};
 use http::request::Parts;
 
 use crate::{
-    ConfigError, Session, SessionConfig, SessionError, SessionId,
+    ConfigError, Outage, Session, SessionConfig, SessionError, SessionId, SignedIn,
     cookie::CookieAttributes,
     envelope::Envelope,
     extractor::Origin,
+    index::Index,
     request::RequestSession,
     state::{State, Stored},
     types::TypeNames,
@@ -103,7 +104,15 @@ impl Store {
         extracted: Option<(SessionId, Origin)>,
     ) -> Result<Session, SessionError> {
         let (loaded, origin) = match extracted {
-            Some((id, origin)) => (self.read(id).await?, origin),
+            Some((id, origin)) => match self.read(id).await {
+                Err(SessionError::Storage(error))
+                    if error.is_retryable() && self.config().outage == Outage::TreatAsAnonymous =>
+                {
+                    tracing::warn!(%error, "a session could not be loaded; its visitor is treated as anonymous");
+                    (Some(State::unknown(self.config())?), origin)
+                }
+                read => (read?, origin),
+            },
             None => (None, Origin::Nowhere),
         };
         let state = match loaded {
@@ -135,6 +144,13 @@ impl Store {
             self.storage().delete(&key).await?;
             return Ok(None);
         }
+        if let Some(principal) = envelope.principal.as_ref().filter(|_| touched.extended) {
+            // Now and then, as the TTL is extended. It is no reason to turn the visitor away.
+            let index = Index::of(self.storage(), config, &principal.name);
+            if let Err(error) = index.keep(&key, config.ttl(&envelope)).await {
+                tracing::warn!(%error, "the list of a principal's sessions could not be renewed");
+            }
+        }
         let stored = Stored { id, key, bytes: touched.value };
         Ok(Some(State::existing(config, stored, envelope, touched.extended, touched.remaining)))
     }
@@ -148,6 +164,44 @@ impl Store {
             Some(id) => Ok(self.storage().delete(&id.storage_key()).await?),
             None => Ok(()),
         }
+    }
+
+    /// The sessions that `principal` is [signed in](Session::bind) with, the oldest first. One round trip and one more
+    /// for each.
+    ///
+    /// # Errors
+    /// [`SessionError::Storage`]; [`SessionError::Corrupt`] where what is stored cannot be read.
+    pub async fn sessions_of(&self, principal: &str) -> Result<Vec<SignedIn>, SessionError> {
+        let sessions = Index::of(self.storage(), self.config(), principal).sessions().await?;
+        let live =
+            sessions.into_iter().filter(|(_, envelope, _)| !envelope.is_past_deadline(&self.config().clock));
+        Ok(live
+            .map(|(key, envelope, remaining)| SignedIn::new(key, envelope, remaining, self.config()))
+            .collect())
+    }
+
+    /// Signs `principal` out everywhere, or everywhere `except` in that session; how many sessions that ended. After a
+    /// change of the password, after a theft.
+    ///
+    /// It holds for the very next request on every node, and for sign-ins that are under way: one that is overtaken is
+    /// undone. A request that is running keeps what it has read, but what it writes is dropped.
+    ///
+    /// ```
+    /// # use cloakroom_session::{Session, SessionError};
+    /// async fn sign_out_elsewhere(session: Session) -> Result<(), SessionError> {
+    ///     if let Some(principal) = session.principal() {
+    ///         session.store().revoke(&principal, Some(&session)).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SessionError::Storage`]: some sessions may be ended already, call it again. [`SessionError::Contended`] after
+    /// very many lost races against sign-ins.
+    pub async fn revoke(&self, principal: &str, except: Option<&Session>) -> Result<usize, SessionError> {
+        let except = except.and_then(Session::stored_key);
+        Index::of(self.storage(), self.config(), principal).revoke(except.as_deref()).await
     }
 
     /// Deletes every session, and whatever else is in the storage's namespace.

@@ -56,6 +56,11 @@
 //! }
 //! ```
 
+//! # Features
+//!
+//! - `encrypted`: the layer `Encrypted`.
+//! - `metered`: the layer `Metered`.
+
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -79,9 +84,13 @@ pub use error::{ErrorKind, Operation, Result, StorageError};
 pub use ext::{StorageExt, StorageLayer};
 pub use key::{MAX_KEY_BYTES, MAX_NAMESPACE_BYTES, Namespace, check_key};
 pub use layers::{
-    Counted, CountedStorage, OperationCounts, Prefixed, PrefixedStorage, Timeout, TimeoutStorage, Traced,
-    TracedStorage, count_operations,
+    Counted, CountedStorage, OperationCounts, Prefixed, PrefixedStorage, Retry, RetryStorage, Timeout,
+    TimeoutStorage, Traced, TracedStorage, count_operations,
 };
+#[cfg(feature = "encrypted")]
+pub use layers::{Encrypted, EncryptedStorage, EncryptionKey, KeyRing};
+#[cfg(feature = "metered")]
+pub use layers::{Metered, MeteredStorage};
 pub use scan::{Cursor, Entry, Page};
 pub use storage::Storage;
 pub use swap::Swap;

@@ -40,6 +40,14 @@ impl App {
         assert_eq!(page.next, None);
         page.entries
     }
+
+    /// The one session that is stored.
+    pub(crate) async fn stored_session(&self) -> Entry {
+        let mut entries = self.stored().await;
+        entries.retain(|entry| !entry.key.starts_with("principal."));
+        assert_eq!(entries.len(), 1, "{:?}", entries.iter().map(|entry| &entry.key).collect::<Vec<_>>());
+        entries.remove(0)
+    }
 }
 
 /// A configuration whose clock follows tokio's, which a test pauses and advances.

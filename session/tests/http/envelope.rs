@@ -24,15 +24,19 @@ fn app() -> App {
         session.set("visits", &300_u64).unwrap();
         session.set("avatar", &[0_u8, 255][..]).unwrap();
         session.set_idle_timeout(Duration::from_secs(60));
+        session.bind_with("user:42", "a browser").unwrap();
+        session.elevate();
     };
     let read = async |session: Session| {
         let name = session.get::<String>("name").unwrap();
         let (visits, avatar) =
             (session.get::<u64>("visits").unwrap(), session.get::<Vec<u8>>("avatar").unwrap());
         format!(
-            "{name:?} {visits:?} {avatar:?} {:?} {:?}",
+            "{name:?} {visits:?} {avatar:?} {:?} {:?} {:?} {}",
             session.created_at(),
-            session.absolute_remaining()
+            session.absolute_remaining(),
+            session.principal(),
+            session.authenticated_within(Duration::ZERO),
         )
     };
     let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
@@ -53,24 +57,27 @@ fn golden(name: &str) -> Arc<[u8]> {
 }
 
 #[tokio::test]
-async fn version_1_is_written_as_the_golden_files_are() {
-    for (path, file) in [("/empty", "v1-empty.bin"), ("/fill", "v1-filled.bin")] {
+async fn version_2_is_written_as_the_golden_files_are() {
+    for (path, file) in [("/empty", "v2-empty.bin"), ("/fill", "v2-filled.bin")] {
         let app = app();
         get(&app.router, path, &[]).await;
-        assert_eq!(app.stored().await[0].value, &*golden(file), "{file}");
+        assert_eq!(app.stored_session().await.value, &*golden(file), "{file}");
     }
 }
 
 #[tokio::test]
-async fn version_1_is_read_as_it_was_written() {
+async fn every_version_is_read_as_it_was_written() {
     let deadline = "SystemTime { tv_sec: 1700000000, tv_nsec: 123000000 } Some(3600s)";
+    let values = "Some(\"Ada\") Some(300) Some([0, 255])";
     for (file, expected) in [
-        ("v1-empty.bin", format!("None None None {deadline}")),
-        ("v1-filled.bin", format!("Some(\"Ada\") Some(300) Some([0, 255]) {deadline}")),
+        ("v1-empty.bin", format!("None None None {deadline} None false")),
+        ("v1-filled.bin", format!("{values} {deadline} None false")),
+        ("v2-empty.bin", format!("None None None {deadline} None false")),
+        ("v2-filled.bin", format!("{values} {deadline} Some(\"user:42\") true")),
     ] {
         let app = app();
         get(&app.router, "/fill", &[]).await;
-        let key = app.stored().await[0].key.clone();
+        let key = app.stored_session().await.key;
         app.storage.set(&key, Bytes::from_owner(golden(file)), None).await.unwrap();
         assert_eq!(Browser::with_id(ID).get(&app.router, "/read").await.body, expected, "{file}");
     }
@@ -78,10 +85,10 @@ async fn version_1_is_read_as_it_was_written() {
 
 #[tokio::test]
 async fn every_truncation_of_an_envelope_is_an_error_and_no_panic() {
-    let whole = golden("v1-filled.bin");
+    let whole = golden("v2-filled.bin");
     let app = app();
     get(&app.router, "/fill", &[]).await;
-    let key = app.stored().await[0].key.clone();
+    let key = app.stored_session().await.key;
     for length in 0..whole.len() {
         app.storage.set(&key, Bytes::copy_from_slice(&whole[..length]), None).await.unwrap();
         let reply = Browser::with_id(ID).get(&app.router, "/read").await;

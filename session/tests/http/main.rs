@@ -12,9 +12,11 @@ mod faults;
 mod frameworks;
 mod hostile;
 mod loading;
+mod outage;
 mod over_memory;
 #[path = "../over_storage/mod.rs"]
 mod over_storage;
+mod principals;
 mod round_trips;
 mod specification;
 mod timeouts;

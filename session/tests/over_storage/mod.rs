@@ -6,6 +6,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 use cloakroom_storage::Storage;
 
 pub(crate) mod lifetime;
+pub(crate) mod principals;
 pub(crate) mod races;
 
 /// The nodes of one application.
@@ -56,6 +57,14 @@ macro_rules! for_each_promise {
             lifetime::after_a_reset_the_session_is_empty_and_the_old_id_dead,
             lifetime::after_a_destroy_the_id_is_dead_on_every_node,
             lifetime::a_store_that_is_reset_has_no_session_left,
+            principals::the_sessions_of_a_principal_are_listed_on_every_node,
+            principals::a_revocation_holds_for_the_next_request_on_every_node,
+            principals::a_session_stays_listed_under_each_new_id,
+            principals::whatever_the_interleaving_nobody_is_signed_in_after_a_revocation,
+            principals::a_sign_in_that_races_a_revocation_is_undone_or_found_by_the_next,
+            principals::racing_sign_ins_never_exceed_the_limit,
+            principals::the_oldest_make_room_and_sessions_that_have_ended_do_not_count,
+            principals::a_list_that_was_lost_heals_as_its_sessions_are_used,
         }
     };
 }
