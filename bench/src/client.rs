@@ -100,10 +100,13 @@ impl Client {
         }
     }
 
+    /// The cookie with a value among those of the last response: one without is being removed.
     fn set_cookie(&self) -> Option<String> {
         let head = std::str::from_utf8(&self.received).ok()?;
-        let value = head.lines().find_map(|line| line.strip_prefix("set-cookie: "))?;
-        Some(value.split(';').next()?.to_owned())
+        let cookies = head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
+        let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next());
+        let has_value = |pair: &&str| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty());
+        pairs.find(has_value).map(str::to_owned)
     }
 
     fn shown(&self) -> String {

@@ -1,31 +1,34 @@
-//! The same five handlers with each kind of session.
+//! The same five handlers with each kind of session, as `cloakroom_bench_server` describes them.
 
-use axum::Router;
+use std::{env, process::Command};
 
-use crate::error::Failure;
+use cloakroom_bench_server::{Order, serve};
+
+use crate::{backend::Backend, error::Failure};
 
 mod cloakroom;
 mod none;
-mod tower_sessions;
-
-/// What the session holds beside the counter: a profile of the size that applications keep.
-const PROFILE: &str = "{\"user\":4711,\"name\":\"Ada Lovelace\",\"mail\":\"ada@analytical.engine\",\
-    \"roles\":[\"customer\",\"editor\"],\"theme\":\"dark\",\"language\":\"en\",\"zone\":\"Europe/London\",\
-    \"cart\":[1815,1843,1852]}";
 
 /// How a server keeps its sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Contender {
     /// No session: the ceiling.
     None,
-    /// Cloakroom on its memory backend.
     Cloakroom,
-    /// tower-sessions on its memory store.
     TowerSessions,
+    AxumSession,
+    ActixSession,
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 3] = [Self::None, Self::Cloakroom, Self::TowerSessions];
+    const ALL: [Self; 5] =
+        [Self::None, Self::Cloakroom, Self::TowerSessions, Self::AxumSession, Self::ActixSession];
+
+    /// Those that have a store for the backend.
+    pub(crate) fn on(backend: Backend) -> impl Iterator<Item = Self> {
+        let has_store = move |contender: &Self| *contender != Self::ActixSession || backend == Backend::Redis;
+        Self::ALL.into_iter().filter(has_store)
+    }
 
     /// As the command line and the tables call it.
     pub(crate) fn name(self) -> &'static str {
@@ -33,6 +36,8 @@ impl Contender {
             Self::None => "none",
             Self::Cloakroom => "cloakroom",
             Self::TowerSessions => "tower-sessions",
+            Self::AxumSession => "axum-session",
+            Self::ActixSession => "actix-session",
         }
     }
 
@@ -41,13 +46,31 @@ impl Contender {
         self != Self::None
     }
 
-    /// `/start` opens a session, `/read` reads its counter, `/write` raises it, `/plain` leaves sessions
-    /// alone, `/peek` reads the counter of a visitor who may have none. Each answers with a number.
-    pub(crate) async fn router(self) -> Result<Router, Failure> {
+    /// The program that serves it: this one, or the rival's, which lies beside it.
+    pub(crate) fn program(self, order: &Order) -> Result<Command, Failure> {
+        let itself = env::current_exe().map_err(Failure::io("find this program"))?;
+        let mut command = if matches!(self, Self::None | Self::Cloakroom) {
+            let mut command = Command::new(itself);
+            command.args(["serve", self.name()]);
+            command
+        } else {
+            let rival = itself.with_file_name(format!("bench-{}{}", self.name(), env::consts::EXE_SUFFIX));
+            if !rival.exists() {
+                return Err(Failure::NotBuilt(self.name()));
+            }
+            Command::new(rival)
+        };
+        command.args(order.arguments());
+        Ok(command)
+    }
+
+    /// Serves it in this process, until the parent closes the input.
+    pub(crate) fn serve(self, order: &Order) -> Result<(), Failure> {
         match self {
-            Self::None => Ok(none::router()),
-            Self::Cloakroom => cloakroom::router().await,
-            Self::TowerSessions => Ok(tower_sessions::router()),
+            Self::None => serve(order.threads, async { Ok(none::router()) })?,
+            Self::Cloakroom => serve(order.threads, cloakroom::router(&order.url))?,
+            _ => return Err(Failure::Option("the contender")),
         }
+        Ok(())
     }
 }

@@ -1,158 +1,154 @@
-//! The comparison of the memory backend with a bare moka cache of the same bounds: what the contract costs.
+//! The comparison of each backend with its bare driver: what the contract costs.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use comfy_table::{CellAlignment, Table, presets};
-use tokio::{runtime::Runtime, time::Instant};
 
-use crate::{Options, error::Failure, measure::as_f64, median::median};
+use crate::{Options, backend::Backend, error::Failure, median::median};
 
-mod bare;
+use self::side::{Load, Side};
+
 mod cloakroom;
+mod connections;
+mod drivers;
+mod dynamodb;
+mod mariadb;
+mod moka;
+mod mongodb;
+mod postgres;
+mod redis;
+mod side;
+mod sqlite;
 
-/// The keys that a run goes through, and the size of their values: a session's.
-const KEYS: usize = 10_000;
+/// The size of the values: a session's.
 const VALUE_BYTES: usize = 256;
+/// How long values live, and how much of that may pass before a touch extends it: a session's.
 const TTL: Duration = Duration::from_secs(30 * 60);
-
-/// How many operations a task does before it lets another have its turn.
-const BATCH: usize = 64;
+const SLACK: Duration = Duration::from_secs(60);
 
 /// What a contender does with one key.
 trait Engine: Send + Sync + 'static {
+    /// As the table calls it.
     fn name(&self) -> &'static str;
     /// The value under the key.
-    fn get(&self, key: &str) -> impl Future<Output = Option<Bytes>> + Send;
-    fn set(&self, key: &str, value: Bytes) -> impl Future<Output = ()> + Send;
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Bytes>, Failure>> + Send;
+    /// Stores the value for [`TTL`].
+    fn set(&self, key: &str, value: Bytes) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// The value, and whether it was extended to [`TTL`], which it is if less than that without [`SLACK`] remained.
+    fn get_and_touch(&self, key: &str)
+    -> impl Future<Output = Result<Option<(Bytes, bool)>, Failure>> + Send;
+    /// Stores the value for [`TTL`] if the present one is the expected one; whether it was.
+    fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: &[u8],
+        new: Bytes,
+    ) -> impl Future<Output = Result<bool, Failure>> + Send;
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Get,
     Set,
+    GetAndTouch,
+    CompareAndSwap,
 }
 
 impl Operation {
+    /// A write comes first, so that the values are young for the touches.
+    const ALL: [Self; 4] = [Self::Get, Self::Set, Self::GetAndTouch, Self::CompareAndSwap];
+
     fn name(self) -> &'static str {
-        if self == Self::Get { "get" } else { "set" }
+        match self {
+            Self::Get => "get",
+            Self::Set => "set",
+            Self::GetAndTouch => "get_and_touch",
+            Self::CompareAndSwap => "compare_and_swap",
+        }
     }
 }
 
-/// Measures both under every load and prints the table.
-pub(crate) fn compare(options: &Options) -> Result<(), Failure> {
+/// Milliseconds, as the engines count them.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Measures the backend and its drivers under every load and prints the table.
+pub(crate) fn compare(options: &Options, backend: Backend, folder: &Path) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::io("the tasks' runtime"))?;
-    let keys: Arc<[String]> = (0..KEYS).map(|number| format!("session:{number:027}")).collect();
-    let ours = Arc::new(runtime.block_on(cloakroom::Cloakroom::open())?);
-    let bare = Arc::new(bare::Bare::open());
-    runtime.block_on(fill(&*ours, &keys));
-    runtime.block_on(fill(&*bare, &keys));
-
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header([
-        "operation",
-        "tasks",
-        "moka operations/s",
-        "cloakroom operations/s",
-        "of moka",
-    ]);
-    for operation in [Operation::Get, Operation::Set] {
+    let url = runtime.block_on(backend.url(folder, "engine"))?;
+    // Opened first, it makes the table that the drivers use too: neither has the fresher one.
+    let ours = runtime.block_on(cloakroom::Cloakroom::open(&url))?;
+    let drivers = runtime.block_on(drivers::open(backend, &url, &ours))?;
+    let ours = Side::new(ours, backend);
+    for side in drivers.iter().chain([&ours]) {
+        side.fill(&runtime)?;
+    }
+    let mut table = header();
+    for operation in Operation::ALL {
         for tasks in [1, 8, 64] {
+            let load = Load { operation, tasks, length: options.turn()? };
             let mut rounds = Vec::new();
             for round in 0..=options.rounds() {
-                let moka = turn(&runtime, &bare, &keys, operation, tasks, options.turn()?)?;
-                let cloakroom = turn(&runtime, &ours, &keys, operation, tasks, options.turn()?)?;
+                let drivers: Result<Vec<_>, _> =
+                    drivers.iter().map(|side| side.turn(&runtime, load)).collect();
+                let turns = (drivers?, ours.turn(&runtime, load)?);
                 // The first round warms up.
                 if round > 0 {
-                    rounds.push((moka, cloakroom));
+                    rounds.push(turns);
                 }
             }
-            table.add_row([
-                operation.name().to_owned(),
-                tasks.to_string(),
-                format!("{:.0}", median(rounds.iter().map(|(moka, _)| *moka))),
-                format!("{:.0}", median(rounds.iter().map(|(_, cloakroom)| *cloakroom))),
-                format!("{:.2}", median(rounds.iter().map(|(moka, cloakroom)| cloakroom / moka))),
-            ]);
+            for (index, driver) in drivers.iter().enumerate() {
+                add_row(
+                    &mut table,
+                    load,
+                    driver.name(),
+                    rounds.iter().map(|(all, ours)| (all[index], *ours)),
+                );
+            }
         }
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for side in drivers.iter().chain([&ours]) {
+        side.check(&runtime)?;
     }
     println!(
-        "## Engine, {KEYS} keys of {VALUE_BYTES} bytes, medians of {} rounds of {:?}\n\n{table}\n",
+        "## Engine, {}: {} keys of {VALUE_BYTES} bytes, medians of {} rounds of {:?}\n\n{table}\n",
+        backend.name(),
+        side::keys_of(backend),
         options.rounds(),
         options.turn()?,
     );
     Ok(())
 }
 
-fn value() -> Bytes {
-    Bytes::from(vec![b'v'; VALUE_BYTES])
-}
-
-async fn fill(engine: &impl Engine, keys: &[String]) {
-    for key in keys {
-        engine.set(key, value()).await;
+fn header() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header([
+        "operation",
+        "tasks",
+        "driver",
+        "its operations/s",
+        "cloakroom operations/s",
+        "of the driver",
+    ]);
+    for column in table.column_iter_mut().skip(3) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
+    table
 }
 
-/// Lets every task work until the end of the turn; operations per second, all together. Afterwards every key
-/// must still be there.
-fn turn<E: Engine>(
-    runtime: &Runtime,
-    engine: &Arc<E>,
-    keys: &Arc<[String]>,
-    operation: Operation,
-    tasks: usize,
-    length: Duration,
-) -> Result<f64, Failure> {
-    runtime.block_on(async {
-        let begin = Instant::now();
-        let running: Vec<_> = (0..tasks)
-            .map(|task| {
-                let first = task * KEYS / tasks;
-                tokio::spawn(work(Arc::clone(engine), Arc::clone(keys), operation, first, begin + length))
-            })
-            .collect();
-        let mut operations = 0;
-        for task in running {
-            operations += task.await.map_err(Failure::set_up("run a task"))?;
-        }
-        let elapsed = begin.elapsed();
-        for key in keys.iter() {
-            if engine.get(key).await.map(|value| value.len()) != Some(VALUE_BYTES) {
-                let what = "a value that was stored is gone".to_owned();
-                return Err(Failure::Wrong { contender: engine.name().to_owned(), what });
-            }
-        }
-        Ok(as_f64(operations) / elapsed.as_secs_f64())
-    })
-}
-
-/// One task's operations until the end, on the keys from `first` on; how many.
-async fn work<E: Engine>(
-    engine: Arc<E>,
-    keys: Arc<[String]>,
-    operation: Operation,
-    first: usize,
-    end: Instant,
-) -> u64 {
-    let value = value();
-    let mut operations = 0;
-    let mut keys = keys.iter().cycle().skip(first);
-    while Instant::now() < end {
-        for key in keys.by_ref().take(BATCH) {
-            match operation {
-                Operation::Get => assert!(engine.get(key).await.is_some(), "a value that was stored is gone"),
-                Operation::Set => engine.set(key, value.clone()).await,
-            }
-            operations += 1;
-        }
-        tokio::task::yield_now().await;
-    }
-    operations
+/// `rounds`: the driver's operations per second in each round, and ours.
+fn add_row(table: &mut Table, load: Load, driver: &str, rounds: impl Iterator<Item = (f64, f64)> + Clone) {
+    table.add_row([
+        load.operation.name().to_owned(),
+        load.tasks.to_string(),
+        driver.to_owned(),
+        format!("{:.0}", median(rounds.clone().map(|(driver, _)| driver))),
+        format!("{:.0}", median(rounds.clone().map(|(_, ours)| ours))),
+        format!("{:.2}", median(rounds.map(|(driver, ours)| ours / driver))),
+    ]);
 }

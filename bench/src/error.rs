@@ -1,5 +1,7 @@
 use std::io;
 
+use cloakroom_conformance::Unavailable;
+
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -12,6 +14,15 @@ pub(crate) enum Failure {
     /// A contender did not do what it was asked for, so that its speed means nothing.
     #[error("{contender} is wrong: {what}")]
     Wrong { contender: String, what: String },
+    /// A server that a backend needs is not there.
+    #[error("{0}")]
+    Missing(Unavailable),
+    /// A rival's server lies not beside this program.
+    #[error("the server of {0} is not there; `cargo xtask bench` builds it")]
+    NotBuilt(&'static str),
+    /// A contender's server does not serve.
+    #[error(transparent)]
+    Server(#[from] cloakroom_bench_server::Failure),
     /// A contender could not be set up.
     #[error("{what}: {reason}")]
     SetUp { what: &'static str, reason: String },

@@ -1,9 +1,14 @@
 //! The comparison over HTTP.
 
+use std::path::Path;
+
+use cloakroom_bench_server::Order;
 use comfy_table::{CellAlignment, Table, presets};
+use tokio::runtime::Runtime;
 
 use crate::{
     Options,
+    backend::Backend,
     client::Client,
     contender::Contender,
     error::Failure,
@@ -18,20 +23,18 @@ struct Side {
     clients: Vec<Client>,
 }
 
-/// Measures every contender under every workload and prints the table.
-pub(crate) fn compare(options: &Options) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .event_interval(16)
-        .enable_all()
-        .build()
-        .map_err(Failure::io("the clients' runtime"))?;
-    runtime.block_on(async {
-        let awake = tokio::spawn(stay_awake());
+/// Whose throughput the others' is shown as a share of.
+const YARDSTICKS: [Contender; 3] = [Contender::None, Contender::TowerSessions, Contender::ActixSession];
+
+/// Measures every contender on the backend under every workload and prints the table.
+pub(crate) fn compare(options: &Options, backend: Backend, folder: &Path) -> Result<(), Failure> {
+    clients_runtime()?.block_on(async {
+        let awake = (backend == Backend::Memory).then(|| tokio::spawn(stay_awake()));
         let mut sides = Vec::new();
-        for contender in Contender::ALL {
-            sides.push(Side::start(contender, options).await?);
+        for contender in Contender::on(backend) {
+            sides.push(Side::start(contender, backend, folder, options).await?);
         }
-        let mut table = header();
+        let mut table = header(&sides);
         for workload in options.workloads() {
             let turns = rounds(&mut sides, workload, options).await?;
             add_rows(&mut table, workload, &turns);
@@ -40,21 +43,33 @@ pub(crate) fn compare(options: &Options) -> Result<(), Failure> {
             client.verify().await?;
         }
         println!(
-            "## HTTP, {} connections, servers of {} thread(s), medians of {} rounds of {:?}\n\n{table}\n",
+            "## HTTP, {}: {} connections, servers of {} thread(s), medians of {} rounds of {:?}\n\n{table}\n",
+            backend.name(),
             options.connections,
             options.server_threads,
             options.rounds(),
             options.turn()?,
         );
-        awake.abort();
+        if let Some(awake) = awake {
+            awake.abort();
+        }
         Ok(())
     })
+}
+
+fn clients_runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .event_interval(16)
+        .enable_all()
+        .build()
+        .map_err(Failure::io("the clients' runtime"))
 }
 
 /// Keeps the clients' thread from sleeping, as long as they run.
 ///
 /// A client that sleeps must be woken by the server's write, which costs the server as much processor time as a
-/// whole request. It would happen to the slower servers only, as the clients of fast ones have no time to sleep.
+/// whole request in memory. It would happen to the slower servers only, as the clients of fast ones have no time to
+/// sleep. Beside a storage that needs the processor itself, it would take more than it gives.
 async fn stay_awake() {
     loop {
         tokio::task::yield_now().await;
@@ -62,8 +77,14 @@ async fn stay_awake() {
 }
 
 impl Side {
-    async fn start(contender: Contender, options: &Options) -> Result<Self, Failure> {
-        let server = Server::start(contender, options.server_threads)?;
+    async fn start(
+        contender: Contender,
+        backend: Backend,
+        folder: &Path,
+        options: &Options,
+    ) -> Result<Self, Failure> {
+        let url = backend.url(folder, contender.name()).await?;
+        let server = Server::start(contender, &Order { url, threads: options.server_threads })?;
         let mut clients = Vec::new();
         for _ in 0..options.connections {
             clients.push(Client::start(contender, server.address).await?);
@@ -90,39 +111,36 @@ async fn rounds(
     Ok(turns)
 }
 
-fn header() -> Table {
+/// The yardsticks that take part.
+fn yardsticks(mut is_there: impl FnMut(Contender) -> bool) -> impl Iterator<Item = Contender> {
+    YARDSTICKS.into_iter().filter(move |yardstick| is_there(*yardstick))
+}
+
+fn header(sides: &[Side]) -> Table {
+    let is_there = |contender| sides.iter().any(|side| side.server.contender == contender);
+    let shares = yardsticks(is_there).map(|yardstick| format!("of {}", yardstick.name()));
+    let mut columns: Vec<String> = ["workload", "sessions", "requests/s"].map(str::to_owned).into();
+    columns.extend(shares);
+    columns.extend(["p50 µs", "p99 µs", "server CPU µs/request"].map(str::to_owned));
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header([
-        "workload",
-        "sessions",
-        "requests/s",
-        "of none",
-        "of tower-sessions",
-        "p50 µs",
-        "p99 µs",
-        "server CPU µs/request",
-    ]);
+    table.load_style(presets::ASCII_MARKDOWN).set_header(columns);
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }
 
-fn add_rows(table: &mut Table, workload: Workload, turns: &[(Contender, Vec<Turn>)]) {
-    let of = |contender: Contender| {
-        turns.iter().find(|(other, _)| *other == contender).map(|(_, turns)| turns.as_slice())
-    };
-    let shown = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{share:.2}"));
-    for (contender, turns) in turns {
-        table.add_row([
-            workload.name().to_owned(),
-            contender.name().to_owned(),
-            format!("{:.0}", figure(turns, |turn| turn.requests_per_second)),
-            shown(of(Contender::None).map(|none| share(turns, none))),
-            shown(of(Contender::TowerSessions).map(|rival| share(turns, rival))),
-            format!("{:.0}", figure(turns, |turn| turn.p50)),
-            format!("{:.0}", figure(turns, |turn| turn.p99)),
-            format!("{:.1}", figure(turns, |turn| turn.cpu)),
-        ]);
+fn add_rows(table: &mut Table, workload: Workload, all: &[(Contender, Vec<Turn>)]) {
+    let of = |contender: Contender| all.iter().find(|(other, _)| *other == contender).map(|(_, turns)| turns);
+    for (contender, turns) in all {
+        let shares =
+            yardsticks(|yardstick| of(yardstick).is_some()).filter_map(of).map(|of| share(turns, of));
+        let mut row = vec![workload.name().to_owned(), contender.name().to_owned()];
+        row.push(format!("{:.0}", figure(turns, |turn| turn.requests_per_second)));
+        row.extend(shares.map(|share| format!("{share:.2}")));
+        row.push(format!("{:.0}", figure(turns, |turn| turn.p50)));
+        row.push(format!("{:.0}", figure(turns, |turn| turn.p99)));
+        row.push(format!("{:.1}", figure(turns, |turn| turn.cpu)));
+        table.add_row(row);
     }
 }

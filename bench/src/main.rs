@@ -1,17 +1,20 @@
-//! Measures Cloakroom beside its rivals and its ceilings: `cargo run --release --package cloakroom-bench`.
+//! Measures Cloakroom beside its rivals and its ceilings.
 //!
-//! Two comparisons, each interleaved: in every round each contender has its turn, and what is printed are
+//! Everything is measured in one run and interleaved: each round gives every contender a turn, and what is printed are
 //! medians over the rounds of figures and of ratios *within* a round, so that a machine that slows down does so
 //! for all.
 //!
-//! - HTTP: the same axum handlers without a session, with Cloakroom and with tower-sessions, both in memory.
-//!   Each server is a process of its own; a closed loop of keep-alive connections, each with a session of its
+//! - HTTP: the same handlers without a session, with Cloakroom and with its rivals, on each backend that the rivals
+//!   have. Each server is a process of its own; a closed loop of keep-alive connections, each with a session of its
 //!   own, asks it. Every response is checked. Linux only: the processor time is read from `/proc`.
-//! - Engine: Cloakroom's memory backend, called as applications call it (`Arc<dyn Storage>`), beside a bare
-//!   moka cache with the same bounds.
+//! - Engine: each of Cloakroom's backends, called as applications call it (`Arc<dyn Storage>`), beside its bare
+//!   driver, which is made to do the same statements on the same server.
+//!
+//! Servers that backends need are started as containers, as for the tests.
 
 #![forbid(unsafe_code)]
 
+mod backend;
 mod client;
 mod contender;
 mod cpu;
@@ -24,11 +27,12 @@ mod median;
 mod server;
 mod workload;
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
+use cloakroom_bench_server::Order;
 
-use crate::{contender::Contender, error::Failure, workload::Workload};
+use crate::{backend::Backend, contender::Contender, error::Failure, workload::Workload};
 
 /// Measures Cloakroom beside its rivals and its ceilings.
 #[derive(Parser)]
@@ -60,6 +64,9 @@ struct Options {
     /// Only this comparison.
     #[arg(long)]
     only: Option<Comparison>,
+    /// Only this backend; may be repeated. Without it, a backend whose server is not there is left out.
+    #[arg(long)]
+    backend: Vec<Backend>,
     /// Of the HTTP comparison, only this workload.
     #[arg(long)]
     workload: Option<Workload>,
@@ -75,7 +82,7 @@ enum Comparison {
 enum Role {
     /// One contender's server; the benchmark starts it by itself.
     #[command(hide = true)]
-    Serve { contender: Contender, threads: usize },
+    Serve { contender: Contender, url: String, threads: usize },
 }
 
 impl Options {
@@ -92,6 +99,10 @@ impl Options {
         Workload::ALL.into_iter().filter(|workload| self.workload.is_none_or(|only| only == *workload))
     }
 
+    fn includes_backend(&self, backend: Backend) -> bool {
+        self.backend.is_empty() || self.backend.contains(&backend)
+    }
+
     fn includes(&self, comparison: Comparison) -> bool {
         self.only.is_none_or(|only| only == comparison)
     }
@@ -100,7 +111,7 @@ impl Options {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.role {
-        Some(Role::Serve { contender, threads }) => server::serve(contender, threads),
+        Some(Role::Serve { contender, url, threads }) => contender.serve(&Order { url, threads }),
         None => compare(&arguments.options),
     };
     match outcome {
@@ -112,13 +123,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// Backend by backend, so that what is measured beside each other is close in time.
 fn compare(options: &Options) -> Result<(), Failure> {
     println!("{}\n", machine::description());
-    if options.includes(Comparison::Http) {
-        http::compare(options)?;
+    let folder = tempfile::tempdir().map_err(Failure::io("a folder for databases"))?;
+    for backend in Backend::ALL.into_iter().filter(|backend| options.includes_backend(*backend)) {
+        match compare_on(options, backend, folder.path()) {
+            Err(Failure::Missing(missing)) if options.backend.is_empty() => {
+                println!("## {}: not measured\n\n{missing}\n", backend.name());
+            }
+            outcome => outcome?,
+        }
+    }
+    Ok(())
+}
+
+fn compare_on(options: &Options, backend: Backend, folder: &Path) -> Result<(), Failure> {
+    if options.includes(Comparison::Http) && backend.has_rivals() {
+        http::compare(options, backend, folder)?;
     }
     if options.includes(Comparison::Engine) {
-        engine::compare(options)?;
+        engine::compare(options, backend, folder)?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{Table, presets};
 
 use crate::{
+    bench,
     command::{Failure, cargo},
     features, test,
 };
@@ -49,7 +50,11 @@ fn lock_file() -> Result<(), Failure> {
 }
 
 fn format() -> Result<(), Failure> {
-    cargo(["fmt", "--all", "--check"]).run()
+    cargo(["fmt", "--all", "--check"]).run()?;
+    for rival in bench::rivals() {
+        cargo(["fmt", "--check", "--manifest-path"]).args([rival.join("Cargo.toml")]).run()?;
+    }
+    Ok(())
 }
 
 fn lints() -> Result<(), Failure> {

@@ -42,7 +42,7 @@ impl Containers {
 
     /// None, as the caller wants.
     pub(crate) fn refused() -> Self {
-        Self::without("`cargo xtask test` was told to do without containers")
+        Self::without("`cargo xtask` was told to do without containers")
     }
 
     fn without(reason: &str) -> Self {

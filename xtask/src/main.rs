@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod browser;
 mod ci;
 mod command;
@@ -15,11 +16,9 @@ mod reports;
 mod tally;
 mod test;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::command::cargo;
 
 /// Developer commands of Cloakroom.
 #[derive(Parser)]
@@ -40,11 +39,7 @@ enum Task {
     /// Runs what the continuous integration runs: format, lints, documentation, features, then `test`.
     Ci,
     /// Measures Cloakroom beside its rivals and its ceilings.
-    Bench {
-        /// Handed on to the benchmark, such as `--quick`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -52,9 +47,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Images => containers::images(),
         Task::Ci => ci::run(),
-        Task::Bench { arguments } => {
-            cargo(["run", "--release", "--package", "cloakroom-bench", "--"]).args(arguments).run()
-        }
+        Task::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

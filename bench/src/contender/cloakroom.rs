@@ -2,13 +2,11 @@ use std::time::Duration;
 
 use axum::{Router, routing::get};
 use cloakroom::{CookieOptions, Extractor, Session, SessionError, SessionLayer};
-
-use super::PROFILE;
-use crate::error::Failure;
+use cloakroom_bench_server::{Failure, PROFILE};
 
 /// Sessions with their ordinary configuration, but for a cookie without `Secure`, as the clients speak HTTP.
-pub(super) async fn router() -> Result<Router, Failure> {
-    let storage = cloakroom::connect("memory:").await.map_err(Failure::set_up("cloakroom's storage"))?;
+pub(super) async fn router(url: &str) -> Result<Router, Failure> {
+    let storage = cloakroom::connect(url).await.map_err(Failure::set_up("cloakroom's storage"))?;
     let sessions = SessionLayer::builder(storage)
         .extractor(Extractor::cookie("id"))
         .cookie(CookieOptions::default().secure(false))

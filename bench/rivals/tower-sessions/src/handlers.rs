@@ -1,12 +1,10 @@
 use axum::{Router, routing::get};
-use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer, session::Error};
+use cloakroom_bench_server::PROFILE;
+use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore, session::Error};
 
-use super::PROFILE;
-
-/// Sessions with their ordinary configuration, but for a cookie without `Secure`, as the clients speak HTTP,
-/// and an idle timeout of 30 minutes.
-pub(super) fn router() -> Router {
-    let sessions = SessionManagerLayer::new(MemoryStore::default())
+/// The handlers with sessions in that store.
+pub(crate) fn over(store: impl SessionStore + Clone) -> Router {
+    let sessions = SessionManagerLayer::new(store)
         .with_secure(false)
         .with_expiry(Expiry::OnInactivity(time::Duration::minutes(30)));
     Router::new()
@@ -24,14 +22,12 @@ fn answer(outcome: Result<u64, Error>) -> String {
 }
 
 async fn start(session: Session) -> String {
-    answer(
-        async {
-            session.insert("profile", PROFILE).await?;
-            session.insert("n", 0_u64).await?;
-            Ok(0)
-        }
-        .await,
-    )
+    let started = async {
+        session.insert("profile", PROFILE).await?;
+        session.insert("n", 0_u64).await?;
+        Ok(0)
+    };
+    answer(started.await)
 }
 
 async fn read(session: Session) -> String {
