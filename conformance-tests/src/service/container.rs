@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 use futures_util::future::{join, join_all};
 use testcontainers::{
     ContainerAsync, ContainerRequest, CopyTargetOptions, GenericImage, ImageExt, ReuseDirective,
-    core::{ExecCommand, IntoContainerPort, error::TestcontainersError},
+    core::{CmdWaitFor, ExecCommand, IntoContainerPort, error::TestcontainersError},
     runners::AsyncRunner,
 };
 use tokio::time::{sleep, timeout};
@@ -99,6 +99,13 @@ impl Container {
 
     pub(super) async fn resume(&self) -> Result<(), Unavailable> {
         self.container.unpause().await.map_err(|error| self.failed(error))
+    }
+
+    pub(super) async fn signal(&self, signal: &str, process: u32) -> Result<(), Unavailable> {
+        let command = format!("kill -{signal} {process}");
+        let done = CmdWaitFor::exit_code(0);
+        let kill = ExecCommand::new(["sh", "-c", &command]).with_cmd_ready_condition(done);
+        self.container.exec(kill).await.map(drop).map_err(|error| self.failed(error))
     }
 
     async fn is_ready(&self) -> Result<(), Unavailable> {
