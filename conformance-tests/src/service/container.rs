@@ -39,21 +39,25 @@ pub(super) struct Container {
 impl Container {
     /// The one that all test programs use, started by whoever comes first.
     pub(super) async fn shared(service: Service) -> Result<Self, Unavailable> {
+        Self::insist(service, true).await
+    }
+
+    /// One that nobody else uses; it is removed when it is dropped.
+    pub(super) async fn private(service: Service) -> Result<Self, Unavailable> {
+        Self::insist(service, false).await
+    }
+
+    async fn insist(service: Service, shared: bool) -> Result<Self, Unavailable> {
         const ATTEMPTS: usize = 5;
         let mut attempt = 1;
         loop {
-            match Self::run(service, true).await {
+            match Self::run(service, shared).await {
                 // Another program has taken the name, or a port, in the meantime.
                 Err(_) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
             sleep(Duration::from_millis(300)).await;
         }
-    }
-
-    /// One that nobody else uses; it is removed when it is dropped.
-    pub(super) async fn private(service: Service) -> Result<Self, Unavailable> {
-        Self::run(service, false).await
     }
 
     async fn run(service: Service, shared: bool) -> Result<Self, Unavailable> {
