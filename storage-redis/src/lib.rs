@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod call;
 mod cluster;
 mod command;
 mod config;
@@ -32,6 +33,7 @@ mod server;
 mod storage;
 mod url;
 mod walk;
+mod whole;
 
 pub use config::RedisConfig;
 pub use connection::RedisConnection;

@@ -1,5 +1,7 @@
 //! What the servers are like that a storage finds: found out once, when it is opened.
 
+use std::sync::atomic::AtomicBool;
+
 use redis::Value;
 use tracing::warn;
 
@@ -10,12 +12,12 @@ use crate::{
 };
 
 /// What the servers can do, as they said themselves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Abilities {
     /// `SET … IFEQ … GET`: Valkey 8.1, Redis 8.4.
-    pub(crate) swap: bool,
+    pub(crate) swap: AtomicBool,
     /// `SET … NX GET`: Redis 7.
-    pub(crate) create: bool,
+    pub(crate) create: AtomicBool,
 }
 
 /// Refuses servers that cannot hold a storage, warns of those that would lose what it holds.
@@ -48,8 +50,8 @@ pub(crate) async fn check(link: &Link) -> Result<(), Fault> {
 /// its answer to a swap will tell.
 pub(crate) async fn abilities(link: &Link, name: &str) -> Result<Abilities, Fault> {
     Ok(Abilities {
-        swap: understands(link, name, Condition::Equals(b"")).await?,
-        create: understands(link, name, Condition::Missing).await?,
+        swap: understands(link, name, Condition::Equals(b"")).await?.into(),
+        create: understands(link, name, Condition::Missing).await?.into(),
     })
 }
 
