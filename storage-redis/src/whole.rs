@@ -4,7 +4,7 @@ use cloakroom_storage::{Cursor, Entry, Namespace, Operation, Page, Touched, chec
 use redis::{Cmd, Pipeline, Value};
 
 use crate::{
-    call::{check_replicas, read_touched},
+    call::{check_replicas, has_removed, read_touched},
     command,
     config::Wait,
     connection::{Link, To},
@@ -43,11 +43,11 @@ impl Whole<'_> {
 
     async fn remove_these(&self, slot: u16, names: &[Vec<u8>]) -> Result<(), Fault> {
         let commands = names.iter().map(|name| command::unlink(name));
-        each(self.link, slot, names, commands)
-            .await?
-            .into_iter()
-            .try_for_each(|removed| answer(removed).map(drop))?;
-        let Some(wait) = self.wait else { return Ok(()) };
+        let mut removed = false;
+        for answered in each(self.link, slot, names, commands).await? {
+            removed |= has_removed(&answer(answered)?);
+        }
+        let Some(wait) = self.wait.filter(|_| removed) else { return Ok(()) };
         check_replicas(wait, self.link.command(To::Slot(slot), command::wait(wait)).await?)
     }
 
