@@ -160,6 +160,9 @@ fn of_server(code: &str, error: &RedisError) -> (ErrorKind, Cow<'static, str>) {
              PEXPIRE, PING, INFO, ROLE, WAIT, in a cluster CLUSTER SLOTS (ACL SETUSER)",
         ),
         "READONLY" => (Unavailable, "the server has become a replica; the master is looked for"),
+        "UNBLOCKED" => {
+            (Unavailable, "the server became a replica before replicas had the write; it may have happened")
+        }
         "LOADING" => (Unavailable, "the server is loading its data; try again"),
         "MASTERDOWN" | "NOREPLICAS" => {
             (Unavailable, "the server has lost its master, or its replicas; look after them")
@@ -176,6 +179,9 @@ fn of_server(code: &str, error: &RedisError) -> (ErrorKind, Cow<'static, str>) {
         "WRONGTYPE" => (Corrupt, "a key of the namespace holds no string; another program writes there"),
         "DENIED" => {
             (Misconfigured, "the server is in protected mode; give it a password, or bind it elsewhere")
+        }
+        "ERR" if says("WAIT cannot be used with replica") => {
+            (Unavailable, "the server became a replica before replicas had the write; it may have happened")
         }
         "ERR" if says("max number of clients") => {
             (Unavailable, "the server has too many clients; raise `maxclients`")

@@ -77,6 +77,8 @@ async fn every_answer_of_a_server_has_its_kind() {
         ("-NOREPLICAS Not enough good replicas to write.", ErrorKind::Unavailable, "replicas"),
         ("-CLUSTERDOWN The cluster is down", ErrorKind::Unavailable, "CLUSTER INFO"),
         ("-TRYAGAIN Multiple keys request during rehashing of slot", ErrorKind::Unavailable, "rearranged"),
+        ("-UNBLOCKED force unblock from blocking operation", ErrorKind::Unavailable, "became a replica"),
+        ("-ERR WAIT cannot be used with replica instances.", ErrorKind::Unavailable, "became a replica"),
         ("-BUSY Redis is busy running a script.", ErrorKind::Unavailable, "SCRIPT KILL"),
         ("-NOAUTH Authentication required.", ErrorKind::Misconfigured, "password"),
         ("-NOPERM No permissions to access a key c0at", ErrorKind::Misconfigured, "ACL SETUSER"),
