@@ -11,7 +11,7 @@ use redis::{Cmd, Value};
 use crate::{
     command::{self, Condition},
     config::Wait,
-    connection::{Link, To},
+    connection::Link,
     fault::{Fault, answer},
     script::{self, By},
     server::Abilities,
@@ -29,7 +29,7 @@ pub(crate) struct Call<'a> {
 
 impl Call<'_> {
     async fn read(&self, command: Cmd) -> Result<Value, Fault> {
-        self.link.command(To::Key(self.name.as_bytes()), command).await
+        self.link.command(self.name.as_bytes(), command).await
     }
 
     /// Waits for replicas, if so configured, in the same round trip. They say nothing of what was not written:
@@ -46,7 +46,7 @@ impl Call<'_> {
     async fn write_and_wait(&self, command: Cmd, wait: Wait) -> Result<(Value, Value), Fault> {
         let mut pipeline = redis::pipe();
         pipeline.add_command(command).add_command(command::wait(wait));
-        let mut answers = self.link.pipeline(To::Key(self.name.as_bytes()), pipeline).await?;
+        let mut answers = self.link.pipeline(self.name.as_bytes(), pipeline).await?;
         let acknowledged = answers.pop().ok_or(Fault::Unexpected)?;
         Ok((answer(answers.pop().ok_or(Fault::Unexpected)?)?, acknowledged))
     }

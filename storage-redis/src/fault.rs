@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     SentinelPort,
     /// One node of a cluster was addressed as if it were all.
     ClusterNode,
+    /// A node of a cluster answered that is not the master of the slot that was meant.
+    NotTheMaster,
     /// No sentinel knows the service.
     UnknownService,
     /// No sentinel answered; what the last one said.
@@ -69,6 +71,11 @@ impl Fault {
         lost || self.code() == Some("READONLY")
     }
 
+    /// Whether a node of a cluster has not executed it because the key is elsewhere, or on its way there.
+    pub(crate) fn is_redirect(&self) -> bool {
+        matches!(self.code(), Some("MOVED" | "ASK" | "TRYAGAIN"))
+    }
+
     /// Whether no answer came within the time allowed.
     pub(crate) fn is_timeout(&self) -> bool {
         matches!(self, Self::Driver(error) if error.is_timeout())
@@ -105,6 +112,10 @@ impl Fault {
             Self::ClusterNode => {
                 (Misconfigured, "this server is a node of a cluster; begin the URL with `redis+cluster://`".into())
             }
+            Self::NotTheMaster => (
+                Unavailable,
+                "a master of the cluster is not connected, or is about to be replaced; see CLUSTER NODES".into(),
+            ),
             Self::UnknownService => (
                 Misconfigured,
                 "no sentinel knows that service; check `service` in the URL (the name after `sentinel monitor`)".into(),
@@ -157,7 +168,7 @@ fn of_server(code: &str, error: &RedisError) -> (ErrorKind, Cow<'static, str>) {
         "NOPERM" => (
             Misconfigured,
             "the user may not do this; allow it the namespace's keys and GET, SET, UNLINK, EVAL, EVALSHA, SCAN, PTTL, \
-             PEXPIRE, PING, INFO, ROLE, WAIT, in a cluster CLUSTER SLOTS (ACL SETUSER)",
+             PEXPIRE, PING, INFO, ROLE, WAIT, in a cluster ASKING, CLUSTER SLOTS, NODES and INFO (ACL SETUSER)",
         ),
         "READONLY" => (Unavailable, "the server has become a replica; the master is looked for"),
         "UNBLOCKED" => {

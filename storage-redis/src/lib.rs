@@ -31,6 +31,8 @@ mod line;
 mod script;
 mod server;
 mod storage;
+mod testimony;
+mod tries;
 mod url;
 mod walk;
 mod whole;

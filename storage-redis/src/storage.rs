@@ -20,7 +20,7 @@ use crate::{
     call::Call,
     cluster::Cluster,
     config::Wait,
-    connection::{Link, To},
+    connection::Link,
     dial::{Dialer, Manner},
     fault::{BACKEND, Fault},
     line::Line,
@@ -45,7 +45,7 @@ use crate::{
 ///
 /// **Scans** pass over every master, in cost of all keys of the server, not of the namespace alone. A key that is
 /// there throughout is seen, also across restarts and failovers (then perhaps twice), unless its slot moves to
-/// another node of the cluster meanwhile. A [`reset`](Storage::reset) removes the same way, in batches, all that
+/// another node of the cluster meanwhile; while a master is away, they fail. A [`reset`](Storage::reset) removes the same way, in batches, all that
 /// begins with the namespace's prefix.
 ///
 /// ```no_run
@@ -117,7 +117,7 @@ impl RedisStorage {
     async fn open(link: Result<Link, Fault>, config: &RedisConfig, wait: Option<Wait>) -> Result<Self> {
         let opened = async {
             let link = link?;
-            server::check(&link).await?;
+            server::check(&link, config.namespace.prefix()).await?;
             // No caller's key: that would have at least one character more.
             let abilities = server::abilities(&link, config.namespace.prefix()).await?;
             Ok((link, abilities))
@@ -273,8 +273,7 @@ impl Storage for RedisStorage {
 
     async fn ping(&self) -> Result<()> {
         let link = self.link(Operation::Ping)?;
-        let to = To::Key(self.namespace.prefix().as_bytes());
-        let answered = link.command(to, redis::cmd("PING")).await;
+        let answered = link.command(self.namespace.prefix().as_bytes(), redis::cmd("PING")).await;
         answered.map(drop).map_err(|fault| fault.during(Operation::Ping))
     }
 

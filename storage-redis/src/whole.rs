@@ -7,7 +7,7 @@ use crate::{
     call::{check_replicas, has_removed, read_touched},
     command,
     config::Wait,
-    connection::{Link, To},
+    connection::Link,
     fault::{BACKEND, Fault, answer},
     script,
     walk::{Found, Pattern, Walk},
@@ -41,14 +41,39 @@ impl Whole<'_> {
         Ok(())
     }
 
+    /// Names that a master has; where some have moved to another, one by one.
     async fn remove_these(&self, slot: u16, names: &[Vec<u8>]) -> Result<(), Fault> {
         let commands = names.iter().map(|name| command::unlink(name));
+        match self.link.batch(slot, self.waiting(commands)).await {
+            Err(fault) if fault.is_redirect() => {}
+            answers => return self.check_removed(answers?),
+        }
+        for name in names {
+            let pipeline = self.waiting(std::iter::once(command::unlink(name)));
+            self.check_removed(self.link.pipeline(name, pipeline).await?)?;
+        }
+        Ok(())
+    }
+
+    /// The commands, and in the end a wait for replicas, if so configured: of the same node as the commands.
+    fn waiting(&self, commands: impl Iterator<Item = Cmd>) -> Pipeline {
+        let mut pipeline = piped(commands);
+        if let Some(wait) = self.wait {
+            pipeline.add_command(command::wait(wait));
+        }
+        pipeline
+    }
+
+    fn check_removed(&self, mut answers: Vec<Value>) -> Result<(), Fault> {
+        let acknowledged = self.wait.and_then(|wait| Some((wait, answers.pop()?)));
         let mut removed = false;
-        for answered in each(self.link, slot, names, commands).await? {
+        for answered in answers {
             removed |= has_removed(&answer(answered)?);
         }
-        let Some(wait) = self.wait.filter(|_| removed) else { return Ok(()) };
-        check_replicas(wait, self.link.command(To::Slot(slot), command::wait(wait)).await?)
+        match acknowledged {
+            Some((wait, acknowledged)) if removed => check_replicas(wait, acknowledged),
+            _ => Ok(()),
+        }
     }
 
     /// The next page of a scan.
@@ -84,9 +109,8 @@ impl Whole<'_> {
         let mut entries = Vec::with_capacity(keys.len());
         for keys in keys.chunks(BATCH) {
             let names: Vec<_> = keys.iter().map(|key| format!("{prefix}{key}").into_bytes()).collect();
-            let commands = names.iter().map(|name| script::read(name));
-            for (key, value) in keys.iter().zip(each(self.link, slot, &names, commands).await?) {
-                match answer(value) {
+            for (key, read) in keys.iter().zip(self.read_these(slot, &names).await?) {
+                match read {
                     Ok(Value::Nil) => {}
                     Ok(value) => {
                         let Touched { value, remaining: ttl, .. } = read_touched(value)?;
@@ -100,32 +124,30 @@ impl Whole<'_> {
         }
         Ok(entries)
     }
+
+    /// Names that a master has; where some have moved to another, one by one.
+    async fn read_these(&self, slot: u16, names: &[Vec<u8>]) -> Result<Vec<Result<Value, Fault>>, Fault> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.link.batch(slot, piped(names.iter().map(|name| script::read(name)))).await {
+            Err(fault) if fault.is_redirect() => {}
+            answers => return Ok(answers?.into_iter().map(answer).collect()),
+        }
+        let mut answers = Vec::with_capacity(names.len());
+        for name in names {
+            answers.push(self.link.command(name, script::read(name)).await);
+        }
+        Ok(answers)
+    }
 }
 
-/// A command for each of the names that a server holds, in one pipeline; where some have moved to another server, one
-/// by one.
-async fn each(
-    link: &Link,
-    slot: u16,
-    names: &[Vec<u8>],
-    commands: impl Iterator<Item = Cmd> + Clone,
-) -> Result<Vec<Value>, Fault> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut pipeline = Pipeline::with_capacity(names.len());
-    for command in commands.clone() {
+fn piped(commands: impl Iterator<Item = Cmd>) -> Pipeline {
+    let mut pipeline = Pipeline::with_capacity(commands.size_hint().0 + 1);
+    for command in commands {
         pipeline.add_command(command);
     }
-    match link.pipeline(To::Slot(slot), pipeline).await {
-        Err(fault) if link.is_cluster() && matches!(fault.code(), Some("MOVED" | "ASK" | "TRYAGAIN")) => {}
-        answers => return answers,
-    }
-    let mut answers = Vec::with_capacity(names.len());
-    for (name, command) in names.iter().zip(commands) {
-        answers.push(link.command(To::Key(name), command).await?);
-    }
-    Ok(answers)
+    pipeline
 }
 
 /// Where a scan is: what a step found and no page had room for yet, and the walk that goes on after it.
