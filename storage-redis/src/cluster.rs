@@ -18,6 +18,7 @@ use tokio::{runtime::Handle, time::timeout};
 use tracing::warn;
 
 use crate::{
+    asking::{Asking, with_asking},
     command,
     dial::Manner,
     fault::{Fault, answer},
@@ -49,6 +50,7 @@ struct Shared {
 struct Source {
     client: ClusterClient,
     connect_timeout: Duration,
+    asking: Asking,
     runtime: Handle,
 }
 
@@ -69,11 +71,12 @@ impl Cluster {
         Self(Arc::new(Shared { connection, source, doubted }))
     }
 
-    pub(crate) async fn open(manner: &Manner, hosts: &[Host]) -> Result<Self, Fault> {
+    pub(crate) async fn open(manner: Manner, hosts: &[Host]) -> Result<Self, Fault> {
         let nodes = hosts.iter().map(|host| manner.server(host)).collect::<Result<Vec<_>, _>>()?;
+        let dial_limit = manner.connect_timeout.min(LONGEST_DIAL);
         let mut builder = ClusterClientBuilder::new(nodes)
             .retries(0)
-            .connection_timeout(manner.connect_timeout.min(LONGEST_DIAL))
+            .connection_timeout(dial_limit)
             .response_timeout(manner.response_timeout)
             .overall_response_timeout(Some(manner.response_timeout))
             .tcp_settings(manner.tcp_settings());
@@ -81,7 +84,8 @@ impl Cluster {
             builder = builder.certs(certificates.clone());
         }
         let (client, connect_timeout) = (builder.build()?, manner.connect_timeout);
-        let source = Source { client, connect_timeout, runtime: Handle::current() };
+        let asking = Asking::new(manner, dial_limit);
+        let source = Source { client, connect_timeout, asking, runtime: Handle::current() };
         Ok(Self::of(source.connect().await?, Some(source)))
     }
 
@@ -154,15 +158,14 @@ impl Cluster {
 
     /// A command with a key, and what follows it, to the node that its slot is moving to.
     async fn asking(&self, host: &Host, pipeline: &Pipeline) -> Result<Vec<Value>, Fault> {
-        let mut asking = redis::pipe();
-        // For the one command that follows, the only one with a key.
-        asking.add_command(redis::cmd("ASKING"));
-        for command in pipeline.cmd_iter() {
-            asking.add_command(command.clone());
-        }
-        let Host { name, port } = host.clone();
-        let node = SingleNodeRoutingInfo::ByAddress { host: name, port };
-        Ok(self.connection()?.route_pipeline(asking, 1, pipeline.len(), node).await?)
+        let mut connection = self.connection()?;
+        let Some(source) = &self.0.source else {
+            let Host { name, port } = host.clone();
+            let node = SingleNodeRoutingInfo::ByAddress { host: name, port };
+            let count = pipeline.len();
+            return Ok(connection.route_pipeline(with_asking(pipeline), 1, count, node).await?);
+        };
+        source.asking.send(host, pipeline).await
     }
 
     /// Commands without a key for the master of that slot, which no other node may answer. Also the lowest slot of the

@@ -108,6 +108,17 @@ impl Manner {
         }
     }
 
+    /// A connection to a server, whatever its role.
+    pub(crate) async fn open(
+        &self,
+        host: &Host,
+        limit: Duration,
+        on_push: impl OnPush,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let config = self.connection_config().set_connection_timeout(Some(limit)).set_push_sender(on_push);
+        self.client(self.server(host)?)?.get_multiplexed_async_connection_with_config(&config).await
+    }
+
     fn connection_config(&self) -> AsyncConnectionConfig {
         AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))

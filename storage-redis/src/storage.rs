@@ -153,7 +153,7 @@ impl RedisStorage {
 
 async fn link(manner: Manner, place: &Place) -> Result<Link, Fault> {
     if let Place::Cluster(hosts) = place {
-        return Ok(Link::Cluster(Cluster::open(&manner, hosts).await?));
+        return Ok(Link::Cluster(Cluster::open(manner, hosts).await?));
     }
     match Dialer::new(manner, place)? {
         Some(dialer) => Ok(Link::Line(Line::open(dialer).await?)),

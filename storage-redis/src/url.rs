@@ -26,7 +26,7 @@ pub(crate) enum Place {
     Cluster(Vec<Host>),
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) port: u16,
