@@ -57,6 +57,10 @@ struct Source {
 /// The others wait while the driver dials one of them.
 const LONGEST_DIAL: Duration = Duration::from_secs(1);
 
+/// How many nodes may be dialed in vain, one after the other, within the time for connecting to the cluster: one that is
+/// silent is dialed because the URL names it, and again because the others do.
+const DIALS: u32 = 4;
+
 /// How long a node may take to give a sign of life.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -73,7 +77,7 @@ impl Cluster {
 
     pub(crate) async fn open(manner: Manner, hosts: &[Host]) -> Result<Self, Fault> {
         let nodes = hosts.iter().map(|host| manner.server(host)).collect::<Result<Vec<_>, _>>()?;
-        let dial_limit = manner.connect_timeout.min(LONGEST_DIAL);
+        let dial_limit = (manner.connect_timeout / DIALS).min(LONGEST_DIAL);
         let mut builder = ClusterClientBuilder::new(nodes)
             .retries(0)
             .connection_timeout(dial_limit)

@@ -89,7 +89,7 @@ impl RedisConfig {
     /// How long connecting may take, now and after every loss of the connection. Default: 5 seconds.
     ///
     /// A peer that has not acknowledged what was sent for so long is taken for gone. A node of a cluster is given
-    /// a second at most, as the others wait meanwhile.
+    /// a quarter of it, and a second at most, as the others wait meanwhile.
     #[must_use]
     pub const fn with_connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
