@@ -30,6 +30,7 @@ mod dial;
 mod fault;
 mod line;
 mod script;
+mod sentinel;
 mod server;
 mod storage;
 mod testimony;

@@ -37,11 +37,12 @@ use crate::{
 ///
 /// Clones share one connection and are closed together. It is shared by all tasks, and comes back by itself when it
 /// is lost: operations then fail with [`ErrorKind::Unavailable`] until it is there again, the first of them once the
-/// server was tried again, later ones at once. Through sentinels, each time the master is asked for anew. In a
-/// cluster there is a connection to every node, and redirects are followed.
+/// server was tried again, later ones at once. Through sentinels, each time the master is asked for anew, and they
+/// tell when there is another. In a cluster there is a connection to every node, and redirects are followed.
 ///
 /// **What may be lost.** Redis acknowledges a write before a replica or the disk has it, so a failover or a crash may
-/// lose what was written last. [`RedisConfig::with_wait_replicas`] makes that unlikely. Reads always go to masters.
+/// lose what was written last; sentinels leave the old master writable while they promote another, for a second or two.
+/// [`RedisConfig::with_wait_replicas`] makes that unlikely. Reads always go to masters.
 ///
 /// **Scans** pass over every master, in cost of all keys of the server, not of the namespace alone. A key that is
 /// there throughout is seen, also across restarts and failovers (then perhaps twice), unless its slot moves to

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use cloakroom_conformance::{Server, Service, ServiceTest, service_tests_main};
 use support::{
     load::Load,
-    nodes::{Node, masters, replicas, signal, take_over, until},
+    nodes::{Node, masters, replicas, signal, take_over, until, watched},
 };
 
 /// The tests of a service, each with servers of its own.
@@ -25,7 +25,14 @@ fn main() -> ExitCode {
             a_planned_failover_of_every_master_loses_nothing,
         ]
     };
-    service_tests_main(cluster)
+    let sentinels = with_servers! {
+        Service::RedisSentinel => [
+            a_master_that_dies_costs_errors_in_time_and_no_write_that_a_replica_had,
+            a_master_that_falls_silent_costs_errors_in_time_and_no_write_that_a_replica_had,
+            a_failover_by_order_costs_errors_in_time_and_no_write_that_a_replica_had,
+        ]
+    };
+    service_tests_main(cluster.into_iter().chain(sentinels))
 }
 
 /// Writes with and without a wait for a replica.
@@ -43,8 +50,11 @@ async fn end(url: &str, plain: Load, waiting: Load) {
     assert!(plain.lost < plain.acknowledged / 4, "{plain:?}");
 }
 
-/// One of the masters.
+/// The master that sentinels watch, or one of a cluster's.
 async fn master(server: &Server) -> Node {
+    if server.url().contains("sentinel") {
+        return watched(server.url()).await;
+    }
     masters(&Node::of(server.url())).await.remove(0)
 }
 
@@ -80,4 +90,14 @@ async fn a_planned_failover_of_every_master_loses_nothing(server: Server) {
     plain.is_steady().await;
     let (plain, waiting) = (plain.end(server.url()).await, waiting.end(server.url()).await);
     assert_eq!((plain.lost, waiting.lost), (0, 0));
+}
+
+async fn a_failover_by_order_costs_errors_in_time_and_no_write_that_a_replica_had(server: Server) {
+    let (plain, waiting) = loads(server.url()).await;
+    let master = master(&server).await;
+    let _: () = Node::of(server.url())[0].ask(&["SENTINEL", "FAILOVER", "main"]).await;
+    until("a replica that was the master", async || !master.is_master().await).await;
+    waiting.is_steady().await;
+    plain.is_steady().await;
+    end(server.url(), plain, waiting).await;
 }
