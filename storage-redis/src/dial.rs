@@ -167,6 +167,11 @@ impl Dialer {
         Ok(Some(Self { manner, target }))
     }
 
+    /// How long a try may take.
+    pub(crate) const fn limit(&self) -> Duration {
+        self.manner.connect_timeout
+    }
+
     /// Who tells of new masters.
     pub(crate) const fn sentinels(&self) -> Option<&Sentinels> {
         match &self.target {
@@ -177,7 +182,7 @@ impl Dialer {
 
     /// A connection to the master, which tells `on_push` of its end. To the one that is named, where one is.
     pub(crate) async fn dial(&self, named: Option<Host>, on_push: impl OnPush) -> Result<Dialed, Fault> {
-        let limit = self.manner.connect_timeout;
+        let limit = self.limit();
         match timeout(limit, self.connect(named, on_push)).await {
             // The driver's own limit may be the first to pass.
             Ok(Err(fault)) if !fault.is_timeout() => Err(fault),

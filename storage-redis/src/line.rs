@@ -12,7 +12,11 @@ use std::{
 
 use futures_util::future::select;
 use redis::{Cmd, Pipeline, PushInfo, PushKind, Value, aio::MultiplexedConnection};
-use tokio::{runtime::Handle, sync::watch, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -114,9 +118,12 @@ impl Line {
         Ok(Request { shared: &self.0, up, unanswered: true })
     }
 
+    /// No longer than a try may take: nobody tries if the runtime that the line was opened on has ended.
     async fn settled(&self) -> Result<Up, Fault> {
+        let limit = self.0.dialer.limit();
         let mut state = self.0.state.subscribe();
-        let settled = state.wait_for(|state| state.settled().is_some()).await;
+        let settled = timeout(limit, state.wait_for(|state| state.settled().is_some())).await;
+        let settled = settled.map_err(|_| Fault::ConnectTimeout(limit))?;
         settled.ok().and_then(|state| state.settled()).unwrap_or(Err(Fault::Closed))
     }
 }

@@ -82,6 +82,9 @@ impl RedisStorage {
     /// trusted. [`ErrorKind::Unavailable`] for what may pass: a host that cannot be reached, a server that is loading
     /// its data.
     ///
+    /// The connection lives on the tokio runtime that this is called on: once that has ended, operations fail with
+    /// [`ErrorKind::Unavailable`].
+    ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn connect(config: &RedisConfig) -> Result<Self> {
