@@ -121,7 +121,16 @@ impl Fault {
                 "no sentinel knows that service; check `service` in the URL (the name after `sentinel monitor`)".into(),
             ),
             Self::NoSentinel(error) => {
-                let (kind, detail) = Self::Driver(error.clone()).told(operation);
+                let (kind, detail) = match (error.code(), error.kind()) {
+                    (Some("NOAUTH"), _) => {
+                        (Misconfigured, "they ask for a password; add `sentinel_password` to the URL".into())
+                    }
+                    (Some("WRONGPASS"), _) | (_, Driver::AuthenticationFailed) => (
+                        Misconfigured,
+                        "wrong user or password; check `sentinel_username` and `sentinel_password` in the URL".into(),
+                    ),
+                    _ => Self::Driver(error.clone()).told(operation),
+                };
                 (kind, format!("no sentinel answers: {detail}").into())
             }
             Self::Unexpected => (
