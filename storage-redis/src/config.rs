@@ -9,7 +9,7 @@ use cloakroom_storage::Namespace;
 /// | `redis://user:password@host:6379/0` | one server and the number of a database |
 /// | `redis+sentinel://:password@host:26379,host/0?service=mymaster` | the master that sentinels know by that name |
 /// | `redis+cluster://host:6379,host` | a cluster, by some of its nodes |
-/// | `redis+unix:///run/redis.sock?db=0` | one server's socket; `unix:` is the same |
+/// | `redis+unix:///run/redis.sock?db=0` | one server's socket |
 ///
 /// With `rediss` in place of `redis`, TLS is spoken, with sentinels too; `valkey` and `valkeys` mean the same as
 /// `redis` and `rediss`. Special characters in user and password are percent-encoded.

@@ -53,7 +53,7 @@ async fn a_port_where_nobody_listens_is_unavailable() {
     {
         is(&refused(url).await, ErrorKind::Unavailable, "check host and port");
     }
-    is(&refused("unix:///no/such/socket").await, ErrorKind::Unavailable, "cannot be reached");
+    is(&refused("redis+unix:///no/such/socket").await, ErrorKind::Unavailable, "cannot be reached");
 }
 
 #[tokio::test]
