@@ -41,8 +41,8 @@ use crate::{
 /// tell when there is another. In a cluster there is a connection to every node, and redirects are followed.
 ///
 /// **What may be lost.** Redis acknowledges a write before a replica or the disk has it, so a failover or a crash may
-/// lose what was written last; sentinels leave the old master writable while they promote another, for a second or two.
-/// [`RedisConfig::with_wait_replicas`] makes that unlikely. Reads always go to masters.
+/// lose what was written last; with sentinels, a master that is reachable goes on acknowledging until they tell of the
+/// next one, a second or so. [`RedisConfig::with_wait_replicas`] makes a loss unlikely. Reads always go to masters.
 ///
 /// **Scans** pass over every master, in cost of all keys of the server, not of the namespace alone. A key that is
 /// there throughout is seen, also across restarts and failovers (then perhaps twice), unless its slot moves to
