@@ -11,6 +11,7 @@ use crate::{Backends, ConnectError};
 /// | `memory:` | `memory` | embedded, gone with the process |
 /// | `sqlite:/var/lib/shop/state.db` | `sqlite` | embedded, a file that the processes of a machine may share |
 /// | `redis://user:password@host:6379/0` | `redis` | one Redis or Valkey server (`valkey:`); with TLS `rediss:` |
+/// | `redis+unix:///run/redis.sock?db=0` | `redis` | the same by its socket (`valkey+unix:`) |
 /// | `redis+cluster://host:6379,host:6379` | `redis` | a cluster, by some of its nodes; with TLS `rediss+cluster:` |
 /// | `redis+sentinel://host:26379,host:26379/0?service=main` | `redis` | the master that sentinels know by that name |
 /// | `postgres://user:password@host:5432/database` | `postgres` | PostgreSQL |
@@ -29,6 +30,7 @@ use crate::{Backends, ConnectError};
 /// | --- | --- | --- | --- |
 /// | `memory` | `max_bytes` | 64 MiB | the most that is kept; what was not used for longest goes first |
 /// | `redis` | `root_certificate` | the machine's | a PEM file with the authorities that are trusted |
+/// | | `client_certificate`, `client_key` | none | PEM files with what is shown to a server that asks for it |
 /// | | `wait_replicas`, `wait_timeout` | 0, half of the timeout | how many replicas must have a write before it counts |
 /// | SQL | `table` | `cloakroom` | |
 /// | | `create_table` | `true` | whether the table is made, and brought up to date |

@@ -164,6 +164,15 @@ impl Server {
         self.container.restart().await
     }
 
+    /// Sends a signal, such as `KILL`, `STOP` and `CONT`, to one of its processes, by the number it has there: for
+    /// services of several servers.
+    ///
+    /// # Errors
+    /// Where the container engine refuses, or there is no such process.
+    pub async fn signal(&self, signal: &str, process: u32) -> Result<(), Unavailable> {
+        self.container.signal(signal, process).await
+    }
+
     /// Stops all of its processes where they are: connections stay open and nobody answers.
     ///
     /// # Errors

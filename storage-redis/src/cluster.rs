@@ -9,21 +9,21 @@ use std::{
 };
 
 use redis::{
-    Cmd, ErrorKind as Driver, Pipeline, ServerErrorKind, Value,
+    Cmd, Pipeline, Value,
     cluster::{ClusterClient, ClusterClientBuilder},
     cluster_async::ClusterConnection,
-    cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
+    cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, Slot, SlotAddr},
 };
-use tokio::{
-    runtime::Handle,
-    time::{sleep, timeout},
-};
+use tokio::{runtime::Handle, time::timeout};
 use tracing::warn;
 
 use crate::{
-    connection::To,
+    asking::{Asking, with_asking},
+    command,
     dial::Manner,
     fault::{Fault, answer},
+    testimony::Testimony,
+    tries::{Next, Tries},
     url::Host,
 };
 use cloakroom_storage::Operation;
@@ -50,17 +50,19 @@ struct Shared {
 struct Source {
     client: ClusterClient,
     connect_timeout: Duration,
+    asking: Asking,
     runtime: Handle,
 }
 
 /// The others wait while the driver dials one of them.
 const LONGEST_DIAL: Duration = Duration::from_secs(1);
 
+/// How many nodes may be dialed in vain, one after the other, within the time for connecting to the cluster: one that is
+/// silent is dialed because the URL names it, and again because the others do.
+const DIALS: u32 = 4;
+
 /// How long a node may take to give a sign of life.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How often a request is sent, with ever longer pauses of a tenth of a second together.
-const TRIES: u32 = 5;
 
 impl Cluster {
     /// Of the caller's connection.
@@ -73,11 +75,12 @@ impl Cluster {
         Self(Arc::new(Shared { connection, source, doubted }))
     }
 
-    pub(crate) async fn open(manner: &Manner, hosts: &[Host]) -> Result<Self, Fault> {
+    pub(crate) async fn open(manner: Manner, hosts: &[Host]) -> Result<Self, Fault> {
         let nodes = hosts.iter().map(|host| manner.server(host)).collect::<Result<Vec<_>, _>>()?;
+        let dial_limit = (manner.connect_timeout / DIALS).min(LONGEST_DIAL);
         let mut builder = ClusterClientBuilder::new(nodes)
             .retries(0)
-            .connection_timeout(manner.connect_timeout.min(LONGEST_DIAL))
+            .connection_timeout(dial_limit)
             .response_timeout(manner.response_timeout)
             .overall_response_timeout(Some(manner.response_timeout))
             .tcp_settings(manner.tcp_settings());
@@ -85,7 +88,8 @@ impl Cluster {
             builder = builder.certs(certificates.clone());
         }
         let (client, connect_timeout) = (builder.build()?, manner.connect_timeout);
-        let source = Source { client, connect_timeout, runtime: Handle::current() };
+        let asking = Asking::new(manner, dial_limit);
+        let source = Source { client, connect_timeout, asking, runtime: Handle::current() };
         Ok(Self::of(source.connect().await?, Some(source)))
     }
 
@@ -97,72 +101,107 @@ impl Cluster {
         self.0.connection().ok_or(Fault::Closed)
     }
 
-    fn request(&self, to: To<'_>) -> Request<'_> {
-        let route = match to {
-            To::Key(key) => Route::with_key(key, SlotAddr::Master),
-            To::Slot(slot) => Route::new(slot, SlotAddr::Master),
-        };
+    fn request(&self, route: Route) -> Request<'_> {
         Request { shared: &self.0, route, unanswered: true }
     }
 
-    pub(crate) async fn command(&self, to: To<'_>, command: Cmd) -> Result<Value, Fault> {
-        let mut request = self.request(to);
-        let mut tries = Tries::new();
+    pub(crate) async fn command(&self, key: &[u8], command: Cmd) -> Result<Value, Fault> {
+        let mut request = self.request(Route::with_key(key, SlotAddr::Master));
+        let mut tries = Tries::of_one();
         loop {
             request.unanswered = true;
-            let answered = match &tries.next {
+            let answered = match tries.next() {
                 Next::Slot => {
                     let routing = RoutingInfo::SingleNode(request.node());
-                    self.connection()?.route_command(command.clone(), routing).await
+                    self.connection()?.route_command(command.clone(), routing).await.map_err(Fault::from)
                 }
                 Next::Asking(host) => {
                     let mut pipeline = redis::pipe();
-                    pipeline.add_command(redis::cmd("ASKING")).add_command(command.clone());
-                    let answers = self.connection()?.route_pipeline(pipeline, 1, 1, by_address(host)).await;
+                    pipeline.add_command(command.clone());
+                    let answers = self.asking(host, &pipeline).await;
                     answers.map(|mut answers| answers.pop().unwrap_or_default())
                 }
             };
-            match request.answered(answered.map_err(Fault::from).and_then(answer)) {
+            match request.answered(answered.and_then(answer)) {
                 Err(fault) => tries.after(fault).await?,
                 answered => return answered,
             }
         }
     }
 
-    pub(crate) async fn pipeline(&self, to: To<'_>, pipeline: Pipeline) -> Result<Vec<Value>, Fault> {
-        let mut request = self.request(to);
+    /// A command with that key, and what follows it without one.
+    pub(crate) async fn pipeline(&self, key: &[u8], pipeline: Pipeline) -> Result<Vec<Value>, Fault> {
+        self.send(Route::with_key(key, SlotAddr::Master), Tries::of_one(), &pipeline).await
+    }
+
+    /// Commands with keys that the master of that slot has. Where one of them is elsewhere or on its way there, the
+    /// fault says so, and others may have been executed.
+    pub(crate) async fn batch(&self, slot: u16, pipeline: Pipeline) -> Result<Vec<Value>, Fault> {
+        self.send(Route::new(slot, SlotAddr::Master), Tries::of_many(), &pipeline).await
+    }
+
+    async fn send(&self, route: Route, mut tries: Tries, pipeline: &Pipeline) -> Result<Vec<Value>, Fault> {
+        let mut request = self.request(route);
         let count = pipeline.len();
-        let mut tries = Tries::new();
         loop {
             request.unanswered = true;
-            let answered = match &tries.next {
+            let answered = match tries.next() {
                 Next::Slot => {
-                    self.connection()?.route_pipeline(pipeline.clone(), 0, count, request.node()).await
+                    let mut connection = self.connection()?;
+                    let answers = connection.route_pipeline(pipeline.clone(), 0, count, request.node());
+                    answers.await.map_err(Fault::from)
                 }
-                Next::Asking(host) => {
-                    // For the one command that follows, and only the first of a pipeline of ours has a key.
-                    let mut asking = redis::pipe();
-                    asking.add_command(redis::cmd("ASKING"));
-                    for command in pipeline.cmd_iter() {
-                        asking.add_command(command.clone());
-                    }
-                    self.connection()?.route_pipeline(asking, 1, count, by_address(host)).await
-                }
+                Next::Asking(host) => self.asking(host, pipeline).await,
             };
-            match request.answered(answered.map_err(Fault::from)) {
+            match request.answered(answered) {
                 Err(fault) => tries.after(fault).await?,
                 answered => return answered,
             }
         }
     }
 
-    /// The lowest slot of each master, in order.
-    pub(crate) async fn masters(&self) -> Result<Vec<u16>, Fault> {
-        let mut command = redis::cmd("CLUSTER");
-        command.arg("SLOTS");
-        let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::RandomPrimary);
-        let value = answer(self.connection()?.route_command(command, routing).await?)?;
-        lowest_slots(&value).ok_or(Fault::Unexpected)
+    /// A command with a key, and what follows it, to the node that its slot is moving to.
+    async fn asking(&self, host: &Host, pipeline: &Pipeline) -> Result<Vec<Value>, Fault> {
+        let mut connection = self.connection()?;
+        let Some(source) = &self.0.source else {
+            let Host { name, port } = host.clone();
+            let node = SingleNodeRoutingInfo::ByAddress { host: name, port };
+            let count = pipeline.len();
+            return Ok(connection.route_pipeline(with_asking(pipeline), 1, count, node).await?);
+        };
+        source.asking.send(host, pipeline).await
+    }
+
+    /// Commands without a key for the master of that slot, which no other node may answer. Also the lowest slot of the
+    /// next master. `prefix` is what names of keys may begin with.
+    pub(crate) async fn on_master(
+        &self,
+        slot: u16,
+        prefix: &str,
+        mut pipeline: Pipeline,
+    ) -> Result<(Vec<Value>, Option<u16>), Fault> {
+        Testimony::ask(&mut pipeline);
+        let route = Route::new(slot, SlotAddr::Master);
+        let mut tries = Tries::of_one();
+        loop {
+            let mut answers = self.send(route, Tries::of_one(), &pipeline).await?;
+            let testimony = Testimony::hear(&mut answers)?;
+            if testimony.is_master_of(slot) {
+                return Ok((answers, testimony.after(slot)));
+            }
+            self.nudge(route, in_slot(prefix, slot)).await;
+            tries.after(Fault::NotTheMaster).await?;
+        }
+    }
+
+    /// Makes the driver look for the slots where its view of them is old: it does so when a key is elsewhere.
+    async fn nudge(&self, route: Route, name: Option<String>) {
+        let (Ok(mut connection), Some(name)) = (self.connection(), name) else { return };
+        let mut request = self.request(route);
+        let routing = RoutingInfo::SingleNode(request.node());
+        let answered = connection.route_command(command::get(&name), routing).await;
+        // Whatever it is, another try will tell.
+        drop(request.answered(answered.map_err(Fault::from)));
     }
 }
 
@@ -243,77 +282,8 @@ async fn ask(shared: Weak<Shared>, route: Route) {
     shared.doubted.store(false, Ordering::Release);
 }
 
-fn by_address(host: &Host) -> SingleNodeRoutingInfo {
-    SingleNodeRoutingInfo::ByAddress { host: host.name.clone(), port: host.port }
-}
-
-/// The tries of one request.
-struct Tries {
-    done: u32,
-    next: Next,
-}
-
-/// Where a request goes.
-enum Next {
-    /// To the node that has the slot.
-    Slot,
-    /// To the node that a slot is moving to, for this once.
-    Asking(Host),
-}
-
-impl Tries {
-    const fn new() -> Self {
-        Self { done: 0, next: Next::Slot }
-    }
-
-    /// Decides on the next try; the fault comes back where there is none to make, because the request may have been
-    /// executed or because nobody will.
-    async fn after(&mut self, fault: Fault) -> Result<(), Fault> {
-        self.done += 1;
-        let next = if self.done < TRIES { next(&fault) } else { None };
-        self.next = next.ok_or(fault)?;
-        // Not before the first: the driver has been told where the slot is, or asks for it now.
-        sleep(Duration::from_millis(10) * (self.done - 1) * self.done / 2).await;
-        Ok(())
-    }
-}
-
-fn next(fault: &Fault) -> Option<Next> {
-    let Fault::Driver(error) = fault else { return None };
-    match error.kind() {
-        Driver::Server(ServerErrorKind::Ask) => {
-            let (address, _) = error.redirect_node()?;
-            let (name, port) = address.rsplit_once(':')?;
-            Some(Next::Asking(Host { name: name.to_owned(), port: port.parse().ok()? }))
-        }
-        Driver::ClusterConnectionNotFound
-        | Driver::Server(
-            ServerErrorKind::Moved
-            | ServerErrorKind::TryAgain
-            | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::ReadOnly,
-        ) => Some(Next::Slot),
-        _ => None,
-    }
-}
-
-/// Of `CLUSTER SLOTS`: ranges of first slot, last slot, and nodes, the master before its replicas.
-fn lowest_slots(value: &Value) -> Option<Vec<u16>> {
-    let Value::Array(ranges) = value else { return None };
-    let mut masters: Vec<(u16, &Value)> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        let Value::Array(range) = range else { return None };
-        let [Value::Int(first), _, Value::Array(master), ..] = range.as_slice() else { return None };
-        // Address and port may be the same behind a proxy; the third is the node's own name.
-        masters.push((u16::try_from(*first).ok()?, master.get(2)?));
-    }
-    masters.sort_by_key(|(first, _)| *first);
-    let mut lowest: Vec<(u16, &Value)> = Vec::new();
-    for (first, master) in masters {
-        if lowest.iter().all(|(_, known)| *known != master) {
-            lowest.push((first, master));
-        }
-    }
-    Some(lowest.into_iter().map(|(first, _)| first).collect())
+/// The name of a key in that slot, whether there is one or not.
+fn in_slot(prefix: &str, slot: u16) -> Option<String> {
+    let slot = Slot::new(slot)?;
+    (0_u32..).map(|n| format!("{prefix}{{{n}}}")).find(|name| Slot::for_key(name) == slot)
 }

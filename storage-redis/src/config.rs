@@ -9,7 +9,7 @@ use cloakroom_storage::Namespace;
 /// | `redis://user:password@host:6379/0` | one server and the number of a database |
 /// | `redis+sentinel://:password@host:26379,host/0?service=mymaster` | the master that sentinels know by that name |
 /// | `redis+cluster://host:6379,host` | a cluster, by some of its nodes |
-/// | `redis+unix:///run/redis.sock?db=0` | one server's socket; `unix:` is the same |
+/// | `redis+unix:///run/redis.sock?db=0` | one server's socket |
 ///
 /// With `rediss` in place of `redis`, TLS is spoken, with sentinels too; `valkey` and `valkeys` mean the same as
 /// `redis` and `rediss`. Special characters in user and password are percent-encoded.
@@ -89,7 +89,7 @@ impl RedisConfig {
     /// How long connecting may take, now and after every loss of the connection. Default: 5 seconds.
     ///
     /// A peer that has not acknowledged what was sent for so long is taken for gone. A node of a cluster is given
-    /// a second at most, as the others wait meanwhile.
+    /// a quarter of it, and a second at most, as the others wait meanwhile.
     #[must_use]
     pub const fn with_connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;

@@ -34,42 +34,59 @@ pub(crate) enum Link {
     Cluster(Cluster),
 }
 
-/// What decides on the server that a request goes to, where there are several: the slot of a key.
-#[derive(Clone, Copy)]
-pub(crate) enum To<'a> {
-    Key(&'a [u8]),
-    Slot(u16),
-}
-
 impl Link {
-    pub(crate) async fn command(&self, to: To<'_>, command: Cmd) -> Result<Value, Fault> {
+    pub(crate) async fn command(&self, key: &[u8], command: Cmd) -> Result<Value, Fault> {
         match self {
             Self::Line(line) => line.command(&command).await,
             Self::Manager(manager) => answer(manager.clone().send_packed_command(&command).await?),
             Self::Multiplexed(connection) => answer(connection.clone().send_packed_command(&command).await?),
             // Boxed, or every request would carry the size of a cluster's.
-            Self::Cluster(cluster) => Box::pin(cluster.command(to, command)).await,
+            Self::Cluster(cluster) => Box::pin(cluster.command(key, command)).await,
         }
     }
 
-    /// All to one server, one after the other. The answers in order, errors among them.
-    pub(crate) async fn pipeline(&self, to: To<'_>, pipeline: Pipeline) -> Result<Vec<Value>, Fault> {
+    /// A command with that key and what follows it without one, to one server, one after the other. The answers in
+    /// order, errors among them.
+    pub(crate) async fn pipeline(&self, key: &[u8], pipeline: Pipeline) -> Result<Vec<Value>, Fault> {
+        match self {
+            Self::Cluster(cluster) => Box::pin(cluster.pipeline(key, pipeline)).await,
+            _ => self.send(&pipeline).await,
+        }
+    }
+
+    /// The same with many keys, which the master of that slot had when it was last looked at. Where one has left it,
+    /// the fault [is a redirect](Fault::is_redirect), and others may have been executed.
+    pub(crate) async fn batch(&self, slot: u16, pipeline: Pipeline) -> Result<Vec<Value>, Fault> {
+        match self {
+            Self::Cluster(cluster) => Box::pin(cluster.batch(slot, pipeline)).await,
+            _ => self.send(&pipeline).await,
+        }
+    }
+
+    /// Commands without a key, to the master of that slot. Also the lowest slot of the next master, if there is one:
+    /// from slot 0 on, these are all of the data. `prefix` is what names of keys begin with.
+    pub(crate) async fn on_master(
+        &self,
+        slot: u16,
+        prefix: &str,
+        pipeline: Pipeline,
+    ) -> Result<(Vec<Value>, Option<u16>), Fault> {
+        match self {
+            Self::Cluster(cluster) => Box::pin(cluster.on_master(slot, prefix, pipeline)).await,
+            _ => Ok((self.send(&pipeline).await?, None)),
+        }
+    }
+
+    /// To the only server.
+    async fn send(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Fault> {
         let count = pipeline.len();
         match self {
-            Self::Line(line) => line.pipeline(&pipeline).await,
-            Self::Manager(manager) => Ok(manager.clone().send_packed_commands(&pipeline, 0, count).await?),
+            Self::Line(line) => line.pipeline(pipeline).await,
+            Self::Manager(manager) => Ok(manager.clone().send_packed_commands(pipeline, 0, count).await?),
             Self::Multiplexed(connection) => {
-                Ok(connection.clone().send_packed_commands(&pipeline, 0, count).await?)
+                Ok(connection.clone().send_packed_commands(pipeline, 0, count).await?)
             }
-            Self::Cluster(cluster) => Box::pin(cluster.pipeline(to, pipeline)).await,
-        }
-    }
-
-    /// The lowest slot of each master, in order; together they are all of the data.
-    pub(crate) async fn masters(&self) -> Result<Vec<u16>, Fault> {
-        match self {
-            Self::Cluster(cluster) => cluster.masters().await,
-            _ => Ok(vec![0]),
+            Self::Cluster(_) => Err(Fault::Unexpected),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
     ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, TlsCertificates, Value,
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::{
     fault::{Fault, answer},
+    sentinel::Sentinels,
     server,
     url::{Credentials, Host, Location, Place},
 };
@@ -108,6 +108,17 @@ impl Manner {
         }
     }
 
+    /// A connection to a server, whatever its role.
+    pub(crate) async fn open(
+        &self,
+        host: &Host,
+        limit: Duration,
+        on_push: impl OnPush,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let config = self.connection_config().set_connection_timeout(Some(limit)).set_push_sender(on_push);
+        self.client(self.server(host)?)?.get_multiplexed_async_connection_with_config(&config).await
+    }
+
     fn connection_config(&self) -> AsyncConnectionConfig {
         AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
@@ -137,7 +148,7 @@ pub(crate) struct Dialer {
 
 enum Target {
     Server(Client),
-    Sentinels { sentinels: Vec<Client>, service: String },
+    Sentinels(Sentinels),
 }
 
 impl Dialer {
@@ -148,62 +159,62 @@ impl Dialer {
             Place::Socket(path) => Target::Server(manner.client(manner.socket(path)?)?),
             Place::Sentinels { sentinels, service } => {
                 let clients = sentinels.iter().map(|sentinel| manner.client(manner.sentinel(sentinel)?));
-                Target::Sentinels { sentinels: clients.collect::<Result<_, _>>()?, service: service.clone() }
+                let clients = clients.collect::<Result<_, _>>()?;
+                Target::Sentinels(Sentinels::new(clients, service.clone(), manner.connection_config()))
             }
             Place::Cluster(_) => return Ok(None),
         };
         Ok(Some(Self { manner, target }))
     }
 
-    /// A connection to the master, which tells `on_push` of its end.
-    pub(crate) async fn dial(&self, on_push: impl OnPush) -> Result<MultiplexedConnection, Fault> {
-        let limit = self.manner.connect_timeout;
-        match timeout(limit, self.connect(on_push)).await {
+    /// How long a try may take.
+    pub(crate) const fn limit(&self) -> Duration {
+        self.manner.connect_timeout
+    }
+
+    /// Who tells of new masters.
+    pub(crate) const fn sentinels(&self) -> Option<&Sentinels> {
+        match &self.target {
+            Target::Sentinels(sentinels) => Some(sentinels),
+            Target::Server(_) => None,
+        }
+    }
+
+    /// A connection to the master, which tells `on_push` of its end. To the one that is named, where one is.
+    pub(crate) async fn dial(&self, named: Option<Host>, on_push: impl OnPush) -> Result<Dialed, Fault> {
+        let limit = self.limit();
+        match timeout(limit, self.connect(named, on_push)).await {
             // The driver's own limit may be the first to pass.
             Ok(Err(fault)) if !fault.is_timeout() => Err(fault),
-            Ok(Ok(connection)) => Ok(connection),
+            Ok(Ok(dialed)) => Ok(dialed),
             _ => Err(Fault::ConnectTimeout(limit)),
         }
     }
 
-    async fn connect(&self, on_push: impl OnPush) -> Result<MultiplexedConnection, Fault> {
+    async fn connect(&self, named: Option<Host>, on_push: impl OnPush) -> Result<Dialed, Fault> {
         let config = self.manner.connection_config().set_push_sender(on_push);
-        let mut connection = match &self.target {
-            Target::Server(client) => client.get_multiplexed_async_connection_with_config(&config).await?,
-            Target::Sentinels { sentinels, service } => {
-                let master = self.master(sentinels, service).await?;
-                let client = self.manner.client(self.manner.server(&master)?)?;
-                client.get_multiplexed_async_connection_with_config(&config).await?
+        let (client, master) = match &self.target {
+            Target::Server(client) => (client.clone(), None),
+            Target::Sentinels(sentinels) => {
+                let master = match named {
+                    Some(named) => named,
+                    None => sentinels.master().await?,
+                };
+                (self.manner.client(self.manner.server(&master)?)?, Some(master))
             }
         };
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         check_role(&mut connection).await?;
-        Ok(connection)
+        Ok(Dialed { connection, master })
     }
+}
 
-    /// Asks every sentinel at once and takes the first that knows.
-    async fn master(&self, sentinels: &[Client], service: &str) -> Result<Host, Fault> {
-        let ask = |sentinel| self.ask(sentinel, service);
-        let mut answers: FuturesUnordered<_> = sentinels.iter().map(ask).collect();
-        let mut fault = None;
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(Some(master)) => return Ok(master),
-                // One that is up but does not know tells more than one that is down.
-                Ok(None) => fault = Some(Fault::UnknownService),
-                Err(error) => fault = fault.or(Some(Fault::NoSentinel(error))),
-            }
-        }
-        Err(fault.unwrap_or(Fault::UnknownService))
-    }
-
-    async fn ask(&self, sentinel: &Client, service: &str) -> Result<Option<Host>, RedisError> {
-        let config = self.manner.connection_config();
-        let mut connection = sentinel.get_multiplexed_async_connection_with_config(&config).await?;
-        let mut command = redis::cmd("SENTINEL");
-        command.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
-        let master: Option<(String, u16)> = command.query_async(&mut connection).await?;
-        Ok(master.map(|(name, port)| Host { name, port }))
-    }
+/// A connection to a master.
+#[derive(Clone)]
+pub(crate) struct Dialed {
+    pub(crate) connection: MultiplexedConnection,
+    /// As the sentinels name it.
+    pub(crate) master: Option<Host>,
 }
 
 /// A sentinel may not know yet that its master was demoted, nor may a name server.

@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     SentinelPort,
     /// One node of a cluster was addressed as if it were all.
     ClusterNode,
+    /// A node of a cluster answered that is not the master of the slot that was meant.
+    NotTheMaster,
     /// No sentinel knows the service.
     UnknownService,
     /// No sentinel answered; what the last one said.
@@ -69,6 +71,11 @@ impl Fault {
         lost || self.code() == Some("READONLY")
     }
 
+    /// Whether a node of a cluster has not executed it because the key is elsewhere, or on its way there.
+    pub(crate) fn is_redirect(&self) -> bool {
+        matches!(self.code(), Some("MOVED" | "ASK" | "TRYAGAIN"))
+    }
+
     /// Whether no answer came within the time allowed.
     pub(crate) fn is_timeout(&self) -> bool {
         matches!(self, Self::Driver(error) if error.is_timeout())
@@ -105,12 +112,25 @@ impl Fault {
             Self::ClusterNode => {
                 (Misconfigured, "this server is a node of a cluster; begin the URL with `redis+cluster://`".into())
             }
+            Self::NotTheMaster => (
+                Unavailable,
+                "a master of the cluster is not connected, or is about to be replaced; see CLUSTER NODES".into(),
+            ),
             Self::UnknownService => (
                 Misconfigured,
                 "no sentinel knows that service; check `service` in the URL (the name after `sentinel monitor`)".into(),
             ),
             Self::NoSentinel(error) => {
-                let (kind, detail) = Self::Driver(error.clone()).told(operation);
+                let (kind, detail) = match (error.code(), error.kind()) {
+                    (Some("NOAUTH"), _) => {
+                        (Misconfigured, "they ask for a password; add `sentinel_password` to the URL".into())
+                    }
+                    (Some("WRONGPASS"), _) | (_, Driver::AuthenticationFailed) => (
+                        Misconfigured,
+                        "wrong user or password; check `sentinel_username` and `sentinel_password` in the URL".into(),
+                    ),
+                    _ => Self::Driver(error.clone()).told(operation),
+                };
                 (kind, format!("no sentinel answers: {detail}").into())
             }
             Self::Unexpected => (
@@ -157,9 +177,12 @@ fn of_server(code: &str, error: &RedisError) -> (ErrorKind, Cow<'static, str>) {
         "NOPERM" => (
             Misconfigured,
             "the user may not do this; allow it the namespace's keys and GET, SET, UNLINK, EVAL, EVALSHA, SCAN, PTTL, \
-             PEXPIRE, PING, INFO, ROLE, WAIT, in a cluster CLUSTER SLOTS (ACL SETUSER)",
+             PEXPIRE, PING, INFO, ROLE, WAIT, in a cluster ASKING, CLUSTER SLOTS, NODES and INFO (ACL SETUSER)",
         ),
         "READONLY" => (Unavailable, "the server has become a replica; the master is looked for"),
+        "UNBLOCKED" => {
+            (Unavailable, "the server became a replica before replicas had the write; it may have happened")
+        }
         "LOADING" => (Unavailable, "the server is loading its data; try again"),
         "MASTERDOWN" | "NOREPLICAS" => {
             (Unavailable, "the server has lost its master, or its replicas; look after them")
@@ -176,6 +199,9 @@ fn of_server(code: &str, error: &RedisError) -> (ErrorKind, Cow<'static, str>) {
         "WRONGTYPE" => (Corrupt, "a key of the namespace holds no string; another program writes there"),
         "DENIED" => {
             (Misconfigured, "the server is in protected mode; give it a password, or bind it elsewhere")
+        }
+        "ERR" if says("WAIT cannot be used with replica") => {
+            (Unavailable, "the server became a replica before replicas had the write; it may have happened")
         }
         "ERR" if says("max number of clients") => {
             (Unavailable, "the server has too many clients; raise `maxclients`")

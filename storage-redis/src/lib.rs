@@ -20,6 +20,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod asking;
+mod call;
 mod cluster;
 mod command;
 mod config;
@@ -28,10 +30,14 @@ mod dial;
 mod fault;
 mod line;
 mod script;
+mod sentinel;
 mod server;
 mod storage;
+mod testimony;
+mod tries;
 mod url;
 mod walk;
+mod whole;
 
 pub use config::RedisConfig;
 pub use connection::RedisConnection;

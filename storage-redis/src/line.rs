@@ -2,6 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    pin::pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
@@ -9,13 +10,20 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::select;
 use redis::{Cmd, Pipeline, PushInfo, PushKind, Value, aio::MultiplexedConnection};
-use tokio::{runtime::Handle, sync::watch, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tracing::{info, warn};
 
 use crate::{
-    dial::{Dialer, OnPush},
+    dial::{Dialed, Dialer, OnPush},
     fault::{Fault, answer},
+    sentinel::Sentinels,
+    url::Host,
 };
 use cloakroom_storage::Operation;
 
@@ -23,7 +31,8 @@ use cloakroom_storage::Operation;
 /// requests wait for the first try and fail at once after it, with what it failed by, so that none hangs.
 ///
 /// The loss is noticed by the connection's end, or by silence: a request that timed out or was given up on makes us
-/// ask for a sign of life, and a connection that gives none is replaced.
+/// ask for a sign of life, and a connection that gives none is replaced. Or a sentinel tells of a new master: the old one
+/// goes on taking writes for some seconds, which are then lost.
 #[derive(Clone)]
 pub(crate) struct Line(Arc<Shared>);
 
@@ -44,7 +53,7 @@ enum State {
 
 #[derive(Clone)]
 struct Up {
-    connection: MultiplexedConnection,
+    dialed: Dialed,
     /// Counts connections, so that the end of one is not taken for the end of the next.
     generation: u64,
 }
@@ -69,8 +78,11 @@ impl Line {
         let (state, _) = watch::channel(State::Dialing);
         let shared =
             Arc::new(Shared { dialer, state, doubted: AtomicBool::new(false), runtime: Handle::current() });
-        let connection = shared.dial(0).await?;
-        shared.state.send_replace(State::Up(Up { connection, generation: 0 }));
+        let dialed = shared.dial(None, 0).await?;
+        shared.state.send_replace(State::Up(Up { dialed, generation: 0 }));
+        for number in 0..shared.dialer.sentinels().map_or(0, Sentinels::count) {
+            shared.runtime.spawn(listen(Arc::downgrade(&shared), number));
+        }
         Ok(Self(shared))
     }
 
@@ -80,14 +92,14 @@ impl Line {
 
     pub(crate) async fn command(&self, command: &Cmd) -> Result<Value, Fault> {
         let mut request = self.request().await?;
-        let answered = request.up.connection.send_packed_command(command).await;
+        let answered = request.up.dialed.connection.send_packed_command(command).await;
         request.answered(answered.map_err(Fault::from).and_then(answer))
     }
 
     /// The answers in order, errors among them.
     pub(crate) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Fault> {
         let mut request = self.request().await?;
-        let answered = request.up.connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
+        let answered = request.up.dialed.connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
         let answers = request.answered(answered.map_err(Fault::from))?;
         for value in &answers {
             if let Value::ServerError(error) = value {
@@ -106,9 +118,12 @@ impl Line {
         Ok(Request { shared: &self.0, up, unanswered: true })
     }
 
+    /// No longer than a try may take: nobody tries if the runtime that the line was opened on has ended.
     async fn settled(&self) -> Result<Up, Fault> {
+        let limit = self.0.dialer.limit();
         let mut state = self.0.state.subscribe();
-        let settled = state.wait_for(|state| state.settled().is_some()).await;
+        let settled = timeout(limit, state.wait_for(|state| state.settled().is_some())).await;
+        let settled = settled.map_err(|_| Fault::ConnectTimeout(limit))?;
         settled.ok().and_then(|state| state.settled()).unwrap_or(Err(Fault::Closed))
     }
 }
@@ -139,8 +154,8 @@ impl Drop for Request<'_> {
 }
 
 impl Shared {
-    async fn dial(self: &Arc<Self>, generation: u64) -> Result<MultiplexedConnection, Fault> {
-        self.dialer.dial(on_end(Arc::downgrade(self), generation)).await
+    async fn dial(self: &Arc<Self>, named: Option<Host>, generation: u64) -> Result<Dialed, Fault> {
+        self.dialer.dial(named, on_end(Arc::downgrade(self), generation)).await
     }
 
     fn hear(self: &Arc<Self>, generation: u64, fault: &Fault) {
@@ -153,17 +168,34 @@ impl Shared {
 
     /// Replaces the connection of that generation, if it is still the one in use.
     fn lose(self: &Arc<Self>, generation: u64) {
-        let lost = self.state.send_if_modified(|state| {
-            let ours = matches!(state, State::Up(up) if up.generation == generation);
-            if ours {
+        if self.leave(|up| up.generation == generation, None) {
+            warn!("the connection to Redis is lost and made anew");
+        }
+    }
+
+    /// Replaces the connection if it is to another than the master.
+    fn follow(self: &Arc<Self>, master: &Host) {
+        if self.leave(|up| up.dialed.master.as_ref() != Some(master), Some(master.clone())) {
+            info!("another Redis server has become the master");
+        }
+    }
+
+    /// Replaces the connection in use, if it is such a one; at first by one to the server that is named.
+    fn leave(self: &Arc<Self>, is_such: impl Fn(&Up) -> bool, named: Option<Host>) -> bool {
+        let mut next = None;
+        self.state.send_if_modified(|state| {
+            if let State::Up(up) = state
+                && is_such(up)
+            {
+                next = Some(up.generation + 1);
                 *state = State::Dialing;
             }
-            ours
+            next.is_some()
         });
-        if lost {
-            warn!("the connection to Redis is lost and made anew");
-            self.runtime.spawn(redial(Arc::downgrade(self), generation + 1));
+        if let Some(generation) = next {
+            self.runtime.spawn(redial(Arc::downgrade(self), named, generation));
         }
+        next.is_some()
     }
 
     /// Asks for a sign of life, once for all who doubt.
@@ -186,7 +218,7 @@ impl Shared {
 
     fn connection(&self, generation: u64) -> Option<MultiplexedConnection> {
         match &*self.state.borrow() {
-            State::Up(up) if up.generation == generation => Some(up.connection.clone()),
+            State::Up(up) if up.generation == generation => Some(up.dialed.connection.clone()),
             _ => None,
         }
     }
@@ -216,16 +248,16 @@ fn on_end(shared: Weak<Shared>, generation: u64) -> impl OnPush {
 }
 
 /// Dials until there is a connection, ever more rarely, or until nobody wants it any more.
-async fn redial(shared: Weak<Shared>, generation: u64) {
+async fn redial(shared: Weak<Shared>, mut named: Option<Host>, generation: u64) {
     let mut pause = SHORTEST_PAUSE;
     while let Some(line) = shared.upgrade() {
-        let dialed = line.dial(generation).await;
+        let dialed = line.dial(named.take(), generation).await;
         let up = dialed.is_ok();
         let wanted = line.state.send_if_modified(|state| {
             let wanted = !matches!(state, State::Closed);
             if wanted {
                 *state = match dialed {
-                    Ok(connection) => State::Up(Up { connection, generation }),
+                    Ok(dialed) => State::Up(Up { dialed, generation }),
                     Err(fault) => State::Down(fault),
                 };
             }
@@ -246,6 +278,28 @@ async fn redial(shared: Weak<Shared>, generation: u64) {
         sleep(jittered(pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Hears from a sentinel of new masters, until the line is closed.
+async fn listen(shared: Weak<Shared>, number: usize) {
+    let Some(mut state) = shared.upgrade().map(|line| line.state.subscribe()) else { return };
+    let closed = state.wait_for(|state| matches!(state, State::Closed));
+    let listening = async {
+        while let Some(line) = shared.upgrade() {
+            let Some(sentinels) = line.dialer.sentinels() else { return };
+            // Where one may not subscribe, or it is down, the others tell.
+            let news = sentinels.subscribe(number).await;
+            drop(line);
+            if let Ok(mut news) = news {
+                while let Some(master) = news.next().await {
+                    let Some(line) = shared.upgrade() else { return };
+                    line.follow(&master);
+                }
+            }
+            sleep(jittered(LONGEST_PAUSE)).await;
+        }
+    };
+    select(pin!(closed), pin!(listening)).await;
 }
 
 /// Half of the pause to all of it, so that the nodes of an application do not come back as one.

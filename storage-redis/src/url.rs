@@ -26,7 +26,7 @@ pub(crate) enum Place {
     Cluster(Vec<Host>),
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) port: u16,
@@ -98,12 +98,9 @@ pub(crate) fn parse(url: &str) -> Result<Location, &'static str> {
 
 fn shape(scheme: &str) -> Result<(Shape, bool), &'static str> {
     let scheme = scheme.to_ascii_lowercase();
-    if scheme == "unix" {
-        return Ok((Shape::Socket, false));
-    }
     let (engine, shape) = scheme.split_once('+').unwrap_or((&scheme, ""));
     let known = "the known schemes are `redis`, `rediss`, `redis+cluster`, `rediss+cluster`, `redis+sentinel`, \
-                 `rediss+sentinel`, `redis+unix`, the same with `valkey` and `valkeys`, and `unix`";
+                 `rediss+sentinel`, and `redis+unix`, each also with `valkey` for `redis`";
     let tls = match engine {
         "redis" | "valkey" => false,
         "rediss" | "valkeys" => true,
@@ -244,7 +241,7 @@ mod tests {
             ("valkey://10.0.0.1/3", Place::Server(host("10.0.0.1", 6379)), false, 3),
             ("valkeys://[::1]:7000/3", Place::Server(host("::1", 7000)), true, 3),
             ("redis+unix:///run/redis.sock?db=2", Place::Socket("/run/redis.sock".into()), false, 2),
-            ("unix:///run/a%20b", Place::Socket("/run/a b".into()), false, 0),
+            ("valkey+unix:///run/a%20b", Place::Socket("/run/a b".into()), false, 0),
         ] {
             let location = location(url);
             assert!(location.place == place, "{url}");
@@ -302,6 +299,7 @@ mod tests {
             ("hush", "no scheme"),
             ("hush://host", "known schemes"),
             ("redis+hush://host", "known schemes"),
+            ("unix:///hush", "`redis+unix`"),
             ("redis+://host", "known schemes"),
             ("redis:host", "`//`"),
             ("redis://", "host is missing"),

@@ -2,11 +2,7 @@
 
 use redis::Value;
 
-use crate::{
-    connection::{Link, To},
-    fault::Fault,
-    server,
-};
+use crate::{connection::Link, fault::Fault, server};
 
 /// How many keys a server looks at in one step: less than a millisecond's worth.
 const STEP: usize = 1_000;
@@ -29,21 +25,32 @@ pub(crate) struct Found {
     pub(crate) names: Vec<Vec<u8>>,
 }
 
+/// What a master answered.
+struct Step {
+    run: String,
+    /// Where to go on; 0: this master has no more.
+    cursor: u64,
+    names: Vec<Vec<u8>>,
+    /// The lowest slot of the next master.
+    next: Option<u16>,
+}
+
 /// Which keys a walk is for.
-pub(crate) struct Pattern {
+pub(crate) struct Pattern<'a> {
+    prefix: &'a str,
     glob: Vec<u8>,
     strings_only: bool,
 }
 
-impl Pattern {
+impl<'a> Pattern<'a> {
     /// Everything that begins with `prefix`.
-    pub(crate) fn all(prefix: &str) -> Self {
-        Self { glob: glob(prefix), strings_only: false }
+    pub(crate) fn all(prefix: &'a str) -> Self {
+        Self { prefix, glob: glob(prefix), strings_only: false }
     }
 
     /// What begins with `prefix` and can be a value of ours.
-    pub(crate) fn strings(prefix: &str) -> Self {
-        Self { glob: glob(prefix), strings_only: true }
+    pub(crate) fn strings(prefix: &'a str) -> Self {
+        Self { prefix, glob: glob(prefix), strings_only: true }
     }
 }
 
@@ -69,35 +76,33 @@ impl Walk {
     pub(crate) async fn step(
         mut self,
         link: &Link,
-        pattern: &Pattern,
+        pattern: &Pattern<'_>,
     ) -> Result<(Found, Option<Self>), Fault> {
-        let (mut run, mut step) = self.scan(link, pattern).await?;
-        if self.cursor != 0 && run != self.run {
+        let mut step = self.scan(link, pattern).await?;
+        if self.cursor != 0 && step.run != self.run {
             self.cursor = 0;
-            (run, step) = self.scan(link, pattern).await?;
+            step = self.scan(link, pattern).await?;
         }
-        let (cursor, names) = scanned(step)?;
+        let Step { run, cursor, names, next } = step;
         let found = Found { slot: self.slot, names };
         if cursor != 0 {
             return Ok((found, Some(Self { slot: self.slot, run, cursor })));
         }
-        let next = link.masters().await?.into_iter().find(|lowest| *lowest > self.slot);
         Ok((found, next.map(|slot| Self { slot, run: String::new(), cursor: 0 })))
     }
 
-    /// The server's run and its answer.
-    async fn scan(&self, link: &Link, pattern: &Pattern) -> Result<(String, Value), Fault> {
+    async fn scan(&self, link: &Link, pattern: &Pattern<'_>) -> Result<Step, Fault> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("INFO").arg("server");
         pipeline.cmd("SCAN").arg(self.cursor).arg("MATCH").arg(&pattern.glob).arg("COUNT").arg(STEP);
         if pattern.strings_only {
             pipeline.arg("TYPE").arg("string");
         }
-        let mut answers = link.pipeline(To::Slot(self.slot), pipeline).await?;
-        let step = answers.pop().ok_or(Fault::Unexpected)?;
+        let (mut answers, next) = link.on_master(self.slot, pattern.prefix, pipeline).await?;
+        let (cursor, names) = scanned(answers.pop().ok_or(Fault::Unexpected)?)?;
         // Where one may not ask, restarts go unnoticed.
         let run = answers.first().and_then(server::run_id).unwrap_or("unknown").to_owned();
-        Ok((run, step))
+        Ok(Step { run, cursor, names, next })
     }
 
     /// For a cursor: three words.

@@ -135,6 +135,18 @@ async fn a_storage_that_was_closed_dials_no_more(url: String) {
     assert_eq!(storage.get("key").await.unwrap_err().kind(), ErrorKind::Closed);
 }
 
+async fn a_runtime_that_has_ended_lets_no_operation_hang(url: String) {
+    let opened = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(on_a_road(&url))
+    });
+    let (_road, storage) = opened.await.unwrap();
+    for _ in 0..3 {
+        let error = timeout(2 * SECOND, storage.get("key")).await.expect("it hangs").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    }
+}
+
 service_tests! {
     Service::Redis => [
         a_killed_connection_comes_back,
@@ -144,6 +156,7 @@ service_tests! {
         operations_that_were_given_up_confuse_no_answers,
         scripts_that_a_server_forgot_are_sent_again,
         a_storage_that_was_closed_dials_no_more,
+        a_runtime_that_has_ended_lets_no_operation_hang,
     ],
     Service::RedisCluster => [
         a_killed_connection_comes_back,

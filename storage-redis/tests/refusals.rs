@@ -14,6 +14,29 @@ async fn a_missing_password_is_misconfigured() {
 }
 
 #[tokio::test]
+async fn sentinels_have_a_password_of_their_own() {
+    let server = fake(|command| connecting(command, "role:master\r\n")).await;
+    let port = server.rsplit_once(':').unwrap().1.to_owned();
+    let sentinel = fake(move |command| {
+        let says = |text: &str| command.iter().any(|word| word == text);
+        match command[0].as_str() {
+            "HELLO" if !says("AUTH") => {
+                "-NOAUTH HELLO must be called with the client authenticated\r\n".to_owned()
+            }
+            "HELLO" if !says(SECRET) => "-WRONGPASS invalid username-password pair\r\n".to_owned(),
+            "SENTINEL" => format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len()),
+            _ => connecting(command, ""),
+        }
+    })
+    .await;
+    let url = format!("redis+sentinel://{sentinel}?service=main");
+    is(&refused(&url).await, ErrorKind::Misconfigured, "add `sentinel_password`");
+    let wrong = refused(&format!("{url}&sentinel_password=wrong")).await;
+    is(&wrong, ErrorKind::Misconfigured, "check `sentinel_username` and `sentinel_password`");
+    connect(&format!("{url}&sentinel_password={SECRET}"), &fresh()).await;
+}
+
+#[tokio::test]
 async fn a_replica_is_refused() {
     let host = fake(|command| match command[0].as_str() {
         "ROLE" => "*1\r\n$5\r\nslave\r\n".to_owned(),
@@ -30,7 +53,7 @@ async fn a_port_where_nobody_listens_is_unavailable() {
     {
         is(&refused(url).await, ErrorKind::Unavailable, "check host and port");
     }
-    is(&refused("unix:///no/such/socket").await, ErrorKind::Unavailable, "cannot be reached");
+    is(&refused("redis+unix:///no/such/socket").await, ErrorKind::Unavailable, "cannot be reached");
 }
 
 #[tokio::test]
@@ -77,6 +100,8 @@ async fn every_answer_of_a_server_has_its_kind() {
         ("-NOREPLICAS Not enough good replicas to write.", ErrorKind::Unavailable, "replicas"),
         ("-CLUSTERDOWN The cluster is down", ErrorKind::Unavailable, "CLUSTER INFO"),
         ("-TRYAGAIN Multiple keys request during rehashing of slot", ErrorKind::Unavailable, "rearranged"),
+        ("-UNBLOCKED force unblock from blocking operation", ErrorKind::Unavailable, "became a replica"),
+        ("-ERR WAIT cannot be used with replica instances.", ErrorKind::Unavailable, "became a replica"),
         ("-BUSY Redis is busy running a script.", ErrorKind::Unavailable, "SCRIPT KILL"),
         ("-NOAUTH Authentication required.", ErrorKind::Misconfigured, "password"),
         ("-NOPERM No permissions to access a key c0at", ErrorKind::Misconfigured, "ACL SETUSER"),

@@ -5,7 +5,7 @@ mod support;
 use std::{num::NonZeroUsize, time::Duration};
 
 use cloakroom_conformance::{Service, service_tests};
-use cloakroom_storage::{ErrorKind, Storage, Touch};
+use cloakroom_storage::{ErrorKind, Storage, Swap, Touch};
 use cloakroom_storage_redis::{RedisConfig, RedisStorage};
 use support::{bytes, fresh};
 
@@ -45,6 +45,30 @@ async fn a_write_that_too_few_have_says_that_it_happened(url: String) {
     assert_eq!(storage.get("key").await.unwrap(), None);
 }
 
+async fn what_was_not_written_needs_no_replicas(url: String) {
+    let storage = waiting(&url, 3, SHORT).await;
+    let none = Swap::Conflict { current: None };
+    for new in [Some(bytes("new")), None] {
+        let swap = storage.compare_and_swap("key", Some(b"old"), new, None).await;
+        assert_eq!(swap.unwrap(), none, "there is no value");
+    }
+    storage.delete("key").await.unwrap();
+    storage.set("key", bytes("value"), Some(Duration::ZERO)).await.unwrap();
+    storage.reset().await.unwrap();
+
+    storage.set("key", bytes("value"), None).await.unwrap_err();
+    let value = Swap::Conflict { current: Some(bytes("value")) };
+    for (expected, new) in [(None, Some("new")), (Some("old"), Some("new")), (Some("old"), None)] {
+        let expected = expected.map(str::as_bytes);
+        let swap = storage.compare_and_swap("key", expected, new.map(bytes), None).await;
+        assert_eq!(swap.unwrap(), value, "there is another value");
+    }
+    assert_eq!(storage.get("key").await.unwrap(), Some(bytes("value")));
+    // What is removed is written.
+    assert_eq!(storage.reset().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(storage.get("key").await.unwrap(), None);
+}
+
 async fn the_url_may_say_how_many(url: String) {
     let and = if url.contains('?') { '&' } else { '?' };
     let config =
@@ -71,12 +95,15 @@ service_tests! {
     Service::RedisSentinel => [
         writes_that_a_replica_has_succeed,
         a_write_that_too_few_have_says_that_it_happened,
+        what_was_not_written_needs_no_replicas,
         the_url_may_say_how_many,
         reads_and_touches_wait_for_nobody,
     ],
     Service::RedisCluster => [
         writes_that_a_replica_has_succeed,
         a_write_that_too_few_have_says_that_it_happened,
+        what_was_not_written_needs_no_replicas,
     ],
+    Service::Valkey => [what_was_not_written_needs_no_replicas],
     Service::Redis => [a_wait_longer_than_the_response_timeout_is_misconfigured],
 }

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 use futures_util::future::{join, join_all};
 use testcontainers::{
     ContainerAsync, ContainerRequest, CopyTargetOptions, GenericImage, ImageExt, ReuseDirective,
-    core::{ExecCommand, IntoContainerPort, error::TestcontainersError},
+    core::{CmdWaitFor, ExecCommand, IntoContainerPort, error::TestcontainersError},
     runners::AsyncRunner,
 };
 use tokio::time::{sleep, timeout};
@@ -39,21 +39,25 @@ pub(super) struct Container {
 impl Container {
     /// The one that all test programs use, started by whoever comes first.
     pub(super) async fn shared(service: Service) -> Result<Self, Unavailable> {
+        Self::insist(service, true).await
+    }
+
+    /// One that nobody else uses; it is removed when it is dropped.
+    pub(super) async fn private(service: Service) -> Result<Self, Unavailable> {
+        Self::insist(service, false).await
+    }
+
+    async fn insist(service: Service, shared: bool) -> Result<Self, Unavailable> {
         const ATTEMPTS: usize = 5;
         let mut attempt = 1;
         loop {
-            match Self::run(service, true).await {
+            match Self::run(service, shared).await {
                 // Another program has taken the name, or a port, in the meantime.
                 Err(_) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
             sleep(Duration::from_millis(300)).await;
         }
-    }
-
-    /// One that nobody else uses; it is removed when it is dropped.
-    pub(super) async fn private(service: Service) -> Result<Self, Unavailable> {
-        Self::run(service, false).await
     }
 
     async fn run(service: Service, shared: bool) -> Result<Self, Unavailable> {
@@ -99,6 +103,13 @@ impl Container {
 
     pub(super) async fn resume(&self) -> Result<(), Unavailable> {
         self.container.unpause().await.map_err(|error| self.failed(error))
+    }
+
+    pub(super) async fn signal(&self, signal: &str, process: u32) -> Result<(), Unavailable> {
+        let command = format!("kill -{signal} {process}");
+        let done = CmdWaitFor::exit_code(0);
+        let kill = ExecCommand::new(["sh", "-c", &command]).with_cmd_ready_condition(done);
+        self.container.exec(kill).await.map(drop).map_err(|error| self.failed(error))
     }
 
     async fn is_ready(&self) -> Result<(), Unavailable> {

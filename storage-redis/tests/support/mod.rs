@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "every test target uses a part of it")]
 
+pub(crate) mod load;
+pub(crate) mod nodes;
+
 use std::{
     error::Error,
     process,

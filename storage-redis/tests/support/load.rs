@@ -1,0 +1,157 @@
+//! Tasks that write all the time, while the servers suffer.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use cloakroom_storage::{ErrorKind, Namespace, Storage, Swap};
+use cloakroom_storage_redis::{RedisConfig, RedisStorage};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{bytes, fresh};
+
+const TASKS: usize = 8;
+
+/// The time of a connection, and of an answer.
+pub(crate) const LIMIT: Duration = Duration::from_secs(1);
+/// How long an operation may take in all, on a machine that has better things to do.
+const IN_TIME: Duration = Duration::from_secs(4);
+/// How long it may take until everything works again.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+/// A storage with those limits, which waits for so many replicas.
+pub(crate) async fn storage(url: &str, namespace: &Namespace, replicas: usize) -> RedisStorage {
+    let config = RedisConfig::new(url)
+        .with_namespace(namespace.clone())
+        .with_connect_timeout(LIMIT)
+        .with_response_timeout(LIMIT)
+        .with_wait_replicas(replicas, LIMIT / 2);
+    RedisStorage::connect(&config).await.unwrap()
+}
+
+/// Tasks that write as fast as they can, each its own keys.
+pub(crate) struct Load {
+    namespace: Namespace,
+    stop: Arc<AtomicBool>,
+    /// How many operations each task has had done, and how many have failed.
+    done: Counts,
+    failed: Counts,
+    tasks: Vec<JoinHandle<Vec<String>>>,
+}
+
+type Counts = Arc<[AtomicUsize; TASKS]>;
+
+/// What became of the writes.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) acknowledged: usize,
+    pub(crate) lost: usize,
+    pub(crate) failed: usize,
+}
+
+impl Load {
+    pub(crate) async fn begin(url: &str, replicas: usize) -> Self {
+        let namespace = fresh();
+        let storage = storage(url, &namespace, replicas).await;
+        let (done, failed, stop) = (Counts::default(), Counts::default(), Arc::<AtomicBool>::default());
+        let tasks = (0..TASKS)
+            .map(|task| {
+                let (storage, stop) = (storage.clone(), stop.clone());
+                let (done, failed) = (done.clone(), failed.clone());
+                tokio::spawn(async move {
+                    let mut acknowledged = Vec::new();
+                    for n in 0_u64.. {
+                        if stop.load(Ordering::SeqCst) {
+                            break;
+                        }
+                        let key = format!("{task}-{n}");
+                        if write(&storage, &key, n).await {
+                            acknowledged.push(key);
+                            done[task].fetch_add(1, Ordering::SeqCst);
+                        } else {
+                            failed[task].fetch_add(1, Ordering::SeqCst);
+                        }
+                        sleep(Duration::from_millis(2)).await;
+                    }
+                    acknowledged
+                })
+            })
+            .collect();
+        Self { namespace, stop, done, failed, tasks }
+    }
+
+    /// Waits until a write has failed since the beginning.
+    pub(crate) async fn has_failed(&self) {
+        let one = async {
+            while sum(&self.failed) == 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(RECOVERY, one).await.expect("no write fails");
+    }
+
+    /// Waits until each task has had a hundred writes done while none of any task failed: of keys on every master.
+    pub(crate) async fn is_steady(&self) {
+        let deadline = Instant::now() + RECOVERY;
+        loop {
+            let (failed, begun) = (sum(&self.failed), each(&self.done));
+            let steady = || each(&self.done).iter().zip(&begun).all(|(now, begun)| *now >= begun + 100);
+            while !steady() && sum(&self.failed) == failed {
+                assert!(Instant::now() < deadline, "it does not recover: {:?}", each(&self.failed));
+                sleep(Duration::from_millis(10)).await;
+            }
+            if sum(&self.failed) == failed {
+                return;
+            }
+        }
+    }
+
+    /// Stops the tasks and looks for everything that was acknowledged, on a connection where no write waits.
+    pub(crate) async fn end(self, url: &str) -> Tally {
+        let storage = storage(url, &self.namespace, 0).await;
+        self.stop.store(true, Ordering::SeqCst);
+        let (mut acknowledged, mut lost) = (0, 0);
+        for task in self.tasks {
+            for key in timeout(RECOVERY, task).await.expect("no task hangs").expect("no task panics") {
+                acknowledged += 1;
+                if storage.get(&key).await.unwrap().as_deref() != Some(key.as_bytes()) {
+                    lost += 1;
+                }
+            }
+        }
+        Tally { acknowledged, lost, failed: sum(&self.failed) }
+    }
+}
+
+fn each(counts: &Counts) -> Vec<usize> {
+    counts.iter().map(|count| count.load(Ordering::SeqCst)).collect()
+}
+
+fn sum(counts: &Counts) -> usize {
+    each(counts).iter().sum()
+}
+
+/// Whether the write was acknowledged, by turns of a `set` and of a swap; where it was not, the error is of the right
+/// kind, and comes in time.
+async fn write(storage: &RedisStorage, key: &str, n: u64) -> bool {
+    let begin = Instant::now();
+    let outcome = if n.is_multiple_of(2) {
+        storage.set(key, bytes(key), None).await
+    } else {
+        storage.compare_and_swap(key, None, Some(bytes(key)), None).await.map(|swap| {
+            assert_eq!(swap, Swap::Swapped, "of a key that nobody has written");
+        })
+    };
+    let elapsed = begin.elapsed();
+    assert!(elapsed < IN_TIME, "an answer after {elapsed:?}: {outcome:?}");
+    let Err(error) = outcome else { return true };
+    assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout), "{error}");
+    false
+}
