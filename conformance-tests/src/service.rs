@@ -28,8 +28,10 @@ pub enum Service {
     Valkey,
     /// PostgreSQL.
     Postgres,
-    /// MariaDB, or MySQL where the image is one.
+    /// MariaDB.
     Mariadb,
+    /// MySQL.
+    Mysql,
     /// MongoDB, or what speaks its wire protocol.
     Mongodb,
     /// Amazon's DynamoDB Local.
@@ -38,7 +40,7 @@ pub enum Service {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Redis,
         Self::RedisTls,
         Self::RedisCluster,
@@ -46,6 +48,7 @@ impl Service {
         Self::Valkey,
         Self::Postgres,
         Self::Mariadb,
+        Self::Mysql,
         Self::Mongodb,
         Self::Dynamodb,
     ];
@@ -61,6 +64,7 @@ impl Service {
             Self::Valkey => "valkey",
             Self::Postgres => "postgres",
             Self::Mariadb => "mariadb",
+            Self::Mysql => "mysql",
             Self::Mongodb => "mongodb",
             Self::Dynamodb => "dynamodb",
         }

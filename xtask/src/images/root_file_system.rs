@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Debian {
     pub(crate) release: &'static str,
     packages: &'static [&'static str],
+    /// Of mmdebstrap, beside those of every release.
+    options: &'static [&'static str],
 }
 
 pub(crate) const BOOKWORM: Debian = Debian {
@@ -29,6 +31,7 @@ pub(crate) const BOOKWORM: Debian = Debian {
         "mariadb-server",
         "openjdk-17-jre-headless",
     ],
+    options: &[],
 };
 
 pub(crate) const TRIXIE: Debian = Debian {
@@ -41,6 +44,15 @@ pub(crate) const TRIXIE: Debian = Debian {
         "redis-sentinel",
         "redis-tools",
     ],
+    options: &[],
+};
+
+/// The release that never ends. A mirror that no longer follows it has a list whose date of expiry is past: what is
+/// signed there is as good as it was, and all that is wanted of it.
+pub(crate) const SID: Debian = Debian {
+    release: "sid",
+    packages: &["mysql-server-core"],
+    options: &[r#"--aptopt=Acquire::Check-Valid-Until "false""#],
 };
 
 /// What only costs time and space here: synced files, manuals, and the compiler of PostgreSQL's large queries.
@@ -69,6 +81,9 @@ impl Debian {
     pub(crate) fn key(&self) -> String {
         let mut hasher = DefaultHasher::new();
         (self.release, self.packages, OPTIONS).hash(&mut hasher);
+        if !self.options.is_empty() {
+            self.options.hash(&mut hasher);
+        }
         format!("{:016x}", hasher.finish())
     }
 
@@ -96,6 +111,7 @@ impl Debian {
             .args(["--variant=minbase", "--format=tar"])
             .args([format!("--include={}", self.packages.join(","))])
             .args(OPTIONS)
+            .args(self.options)
             .args(proxies().iter().map(|option| format!("--aptopt={option}")))
             .args([self.release])
             .args([&partial])

@@ -9,13 +9,21 @@ pub(crate) enum Service {
     Valkey,
     Postgres,
     Mariadb,
+    Mysql,
     Mongodb,
     Dynamodb,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Redis, Self::Valkey, Self::Postgres, Self::Mariadb, Self::Mongodb, Self::Dynamodb];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Redis,
+        Self::Valkey,
+        Self::Postgres,
+        Self::Mariadb,
+        Self::Mysql,
+        Self::Mongodb,
+        Self::Dynamodb,
+    ];
 
     /// As in `cloakroom_conformance::Service`.
     pub(crate) fn name(self) -> &'static str {
@@ -24,6 +32,7 @@ impl Service {
             Self::Valkey => "valkey",
             Self::Postgres => "postgres",
             Self::Mariadb => "mariadb",
+            Self::Mysql => "mysql",
             Self::Mongodb => "mongodb",
             Self::Dynamodb => "dynamodb",
         }
@@ -41,6 +50,7 @@ impl Service {
             Self::Valkey => "valkey/valkey:8.1",
             Self::Postgres => "postgres:17",
             Self::Mariadb => "mariadb:11.8",
+            Self::Mysql => "mysql:8.4",
             Self::Mongodb => "mongo:8",
             Self::Dynamodb => "amazon/dynamodb-local:2.6.1",
         }
@@ -53,6 +63,7 @@ impl Service {
             Self::Valkey => &recipe::VALKEY,
             Self::Postgres => &recipe::POSTGRESQL,
             Self::Mariadb => &recipe::MARIADB,
+            Self::Mysql => &recipe::MYSQL,
             Self::Mongodb => &recipe::FERRETDB,
             Self::Dynamodb => &recipe::DYNAMODB_LOCAL,
         }
