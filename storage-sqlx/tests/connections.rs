@@ -231,4 +231,15 @@ service_tests! {
         a_user_who_may_only_read_is_misconfigured,
         a_busy_pool_is_unavailable_in_time,
     ],
+    Service::Mysql => [
+        an_operation_is_one_round_trip,
+        a_touch_within_the_slack_writes_nothing,
+        connections_that_are_killed_are_replaced,
+        a_server_that_is_gone_is_unavailable_at_once_and_found_again,
+        dropped_futures_leave_no_connection_behind,
+        a_pool_that_is_handed_in_stays_open,
+        errors_of_connecting_say_the_cure,
+        a_user_who_may_only_read_is_misconfigured,
+        a_busy_pool_is_unavailable_in_time,
+    ],
 }
