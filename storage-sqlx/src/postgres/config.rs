@@ -116,8 +116,9 @@ impl PostgresConfig {
         self
     }
 
-    /// The most connections, 10 by default. They are made when they are needed, and closed after 10 minutes without
-    /// use or half an hour in all.
+    /// The most connections, in use, idle and in the making, 10 by default; 0 counts as 1. They are made when they are
+    /// needed. One that was not used for 10 minutes, or is half an hour old, is closed when the storage next takes or
+    /// gives back a connection, not before.
     #[must_use]
     pub fn with_max_connections(mut self, connections: u32) -> Self {
         self.limits.max_connections = connections;
