@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::sql::engine::Engine;
+use crate::sql::{engine::Engine, limits::Limits};
 
 type Options<DB> = <<DB as sqlx::Database>::Connection as Connection>::Options;
 
@@ -28,23 +28,6 @@ pub(crate) struct Pool<DB: Engine> {
     /// limit: whoever holds a permit takes an idle one, or exchanges it, before making another.
     permits: Arc<Semaphore>,
     idle: Mutex<VecDeque<Idle<DB::Connection>>>,
-}
-
-/// The bounds of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// 0 counts as 1.
-    pub(crate) max_connections: u32,
-    /// For connecting, and for waiting until a connection comes free.
-    pub(crate) connect_timeout: Duration,
-    /// Whether connections grow old: firewalls forget quiet ones, servers leak into long-lived ones.
-    pub(crate) ageing: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_connections: 10, connect_timeout: Duration::from_secs(5), ageing: true }
-    }
 }
 
 const MOST_IDLE: Duration = Duration::from_secs(10 * 60);
@@ -117,7 +100,9 @@ impl<DB: Engine> Pool<DB> {
         let mut idle = self.idle();
         loop {
             let last = idle.pop_back()?;
-            if self.limits.ageing && (last.since.elapsed() > MOST_IDLE || last.born.elapsed() > MOST_AGE) {
+            if self.limits.patience.is_some()
+                && (last.since.elapsed() > MOST_IDLE || last.born.elapsed() > MOST_AGE)
+            {
                 dismiss(last.connection);
             } else {
                 return Some(last);
@@ -134,7 +119,7 @@ impl<DB: Engine> Pool<DB> {
         }
         // The first is the one that was not needed for the longest time.
         if let Some(first) =
-            idle.pop_front_if(|first| self.limits.ageing && first.since.elapsed() > MOST_IDLE)
+            idle.pop_front_if(|first| self.limits.patience.is_some() && first.since.elapsed() > MOST_IDLE)
         {
             dismiss(first.connection);
         }
