@@ -28,8 +28,10 @@ pub enum Service {
     Valkey,
     /// PostgreSQL.
     Postgres,
-    /// MariaDB, or MySQL where the image is one.
+    /// MariaDB.
     Mariadb,
+    /// MySQL.
+    Mysql,
     /// MongoDB, or what speaks its wire protocol and knows updates by pipelines.
     Mongodb,
     /// FerretDB 1, which speaks MongoDB's wire protocol and knows plain operators only.
@@ -40,7 +42,7 @@ pub enum Service {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Redis,
         Self::RedisTls,
         Self::RedisCluster,
@@ -48,6 +50,7 @@ impl Service {
         Self::Valkey,
         Self::Postgres,
         Self::Mariadb,
+        Self::Mysql,
         Self::Mongodb,
         Self::Ferretdb,
         Self::Dynamodb,
@@ -64,6 +67,7 @@ impl Service {
             Self::Valkey => "valkey",
             Self::Postgres => "postgres",
             Self::Mariadb => "mariadb",
+            Self::Mysql => "mysql",
             Self::Mongodb => "mongodb",
             Self::Ferretdb => "ferretdb",
             Self::Dynamodb => "dynamodb",

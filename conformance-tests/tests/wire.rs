@@ -14,12 +14,13 @@ mod browser;
 
 /// Those that a client reaches at one address. Where servers tell their clients of each other, the clients go past
 /// the counter; they send what one server is sent.
-const SERVICES: [Service; 8] = [
+const SERVICES: [Service; 9] = [
     Service::Redis,
     Service::RedisTls,
     Service::Valkey,
     Service::Postgres,
     Service::Mariadb,
+    Service::Mysql,
     Service::Mongodb,
     Service::Ferretdb,
     Service::Dynamodb,

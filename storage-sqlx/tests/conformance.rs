@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::LazyLock, time::Duration};
 
 use cloakroom_conformance::{Factory, Service, Suite, test_main};
-use cloakroom_storage::Namespace;
+use cloakroom_storage::{Namespace, StorageError};
 use cloakroom_storage_sqlx::{
     MysqlConfig, MysqlStorage, PostgresConfig, PostgresStorage, SqliteConfig, SqliteStorage, sqlx,
 };
@@ -18,6 +18,8 @@ fn main() -> ExitCode {
         postgres_without_prepared_statements(),
         mariadb(),
         mariadb_without_prepared_statements(),
+        mysql(),
+        mysql_without_prepared_statements(),
     ])
 }
 
@@ -66,19 +68,34 @@ fn postgres_without_prepared_statements() -> Suite {
 }
 
 fn mariadb() -> Suite {
-    Suite::on("mariadb", Service::Mariadb, |url, namespace| async move {
-        MysqlStorage::connect(&MysqlConfig::new(url).with_namespace(namespace)).await
-    })
+    Suite::on("mariadb", Service::Mariadb, prepared)
 }
 
 fn mariadb_without_prepared_statements() -> Suite {
-    Suite::on("mariadb without prepared statements", Service::Mariadb, |url, namespace| async move {
-        let config = MysqlConfig::new(url).with_namespace(namespace).with_statement_cache(false);
-        MysqlStorage::connect(&config).await
-    })
+    Suite::on("mariadb without prepared statements", Service::Mariadb, unprepared)
+}
+
+fn mysql() -> Suite {
+    Suite::on("mysql", Service::Mysql, prepared)
+}
+
+fn mysql_without_prepared_statements() -> Suite {
+    Suite::on("mysql without prepared statements", Service::Mysql, unprepared)
+}
+
+async fn prepared(url: String, namespace: Namespace) -> Result<MysqlStorage, StorageError> {
+    let config = MysqlConfig::new(url).with_namespace(namespace);
+    MysqlStorage::connect(&config.with_connect_timeout(PATIENCE)).await
+}
+
+async fn unprepared(url: String, namespace: Namespace) -> Result<MysqlStorage, StorageError> {
+    let config = MysqlConfig::new(url).with_namespace(namespace).with_statement_cache(false);
+    MysqlStorage::connect(&config.with_connect_timeout(PATIENCE)).await
 }
 
 /// A password takes long to prove in a debug build, and many cases connect at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn patient(config: PostgresConfig) -> PostgresConfig {
-    config.with_max_connections(4).with_connect_timeout(Duration::from_secs(60))
+    config.with_max_connections(4).with_connect_timeout(PATIENCE)
 }

@@ -191,6 +191,39 @@ async fn a_busy_pool_is_unavailable_in_time(url: String) {
     server.drop_table(&options.table).await;
 }
 
+async fn callers_who_give_up_leave_no_more_connections_than_configured(url: String) {
+    let (server, mut relay) = (Server::new(&url).await, Relay::to(&url).await);
+    let mut options = Options::of(&fresh("impatient"));
+    options.max_connections = 2;
+    let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
+    relay.fall_silent();
+    relay.cut();
+    let before = relay.connections();
+    for _ in 0..20 {
+        let gets = (0..3).map(|_| timeout(Duration::from_millis(10), storage.get("key")));
+        assert!(futures(gets).await.into_iter().all(|get| !matches!(get, Ok(Ok(_)))));
+    }
+    let made = relay.connections() - before;
+    assert!(made <= 2, "{made} connections are in the making");
+    relay.shut().await;
+    relay.forget();
+    relay.reopen().await;
+    until("the server is found again", || async { storage.get("key").await.is_ok() }).await;
+    server.drop_table(&options.table).await;
+}
+
+async fn no_connections_are_one_that_is_kept(url: String) {
+    let (server, relay) = (Server::new(&url).await, Relay::to(&url).await);
+    let mut options = Options::of(&fresh("none"));
+    options.max_connections = 0;
+    let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
+    for set in futures((0..4).map(|_| storage.set("key", bytes("value"), None))).await {
+        set.unwrap();
+    }
+    assert_eq!(relay.connections(), 1);
+    server.drop_table(&options.table).await;
+}
+
 async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut all: Vec<_> = all.map(Box::pin).collect();
     let mut done: Vec<Option<F::Output>> = all.iter().map(|_| None).collect();
@@ -219,6 +252,8 @@ service_tests! {
         errors_of_connecting_say_the_cure,
         a_user_who_may_only_read_is_misconfigured,
         a_busy_pool_is_unavailable_in_time,
+        callers_who_give_up_leave_no_more_connections_than_configured,
+        no_connections_are_one_that_is_kept,
     ],
     Service::Mariadb => [
         an_operation_is_one_round_trip,
@@ -230,5 +265,20 @@ service_tests! {
         errors_of_connecting_say_the_cure,
         a_user_who_may_only_read_is_misconfigured,
         a_busy_pool_is_unavailable_in_time,
+        callers_who_give_up_leave_no_more_connections_than_configured,
+        no_connections_are_one_that_is_kept,
+    ],
+    Service::Mysql => [
+        an_operation_is_one_round_trip,
+        a_touch_within_the_slack_writes_nothing,
+        connections_that_are_killed_are_replaced,
+        a_server_that_is_gone_is_unavailable_at_once_and_found_again,
+        dropped_futures_leave_no_connection_behind,
+        a_pool_that_is_handed_in_stays_open,
+        errors_of_connecting_say_the_cure,
+        a_user_who_may_only_read_is_misconfigured,
+        a_busy_pool_is_unavailable_in_time,
+        callers_who_give_up_leave_no_more_connections_than_configured,
+        no_connections_are_one_that_is_kept,
     ],
 }

@@ -141,4 +141,11 @@ service_tests! {
         a_reset_in_batches_reaches_the_end_and_no_neighbour,
         the_schema_of_the_namespace_is_not_a_key,
     ],
+    Service::Mysql => [
+        a_sweep_removes_what_is_expired_and_nothing_else,
+        the_sweeper_ends_with_the_last_clone_or_the_close,
+        purges_in_batches_reach_the_end,
+        a_reset_in_batches_reaches_the_end_and_no_neighbour,
+        the_schema_of_the_namespace_is_not_a_key,
+    ],
 }

@@ -163,4 +163,14 @@ service_tests! {
         whoever_lacks_the_right_to_create_is_told_the_sql,
         a_table_that_vanishes_is_misconfigured,
     ],
+    Service::Mysql => [
+        eight_that_start_at_once_make_one_table,
+        a_newer_schema_is_refused,
+        a_table_with_another_column_is_refused_by_its_name,
+        a_table_may_have_columns_of_its_owner,
+        a_table_may_have_any_name,
+        whoever_may_not_create_is_told_the_sql,
+        whoever_lacks_the_right_to_create_is_told_the_sql,
+        a_table_that_vanishes_is_misconfigured,
+    ],
 }

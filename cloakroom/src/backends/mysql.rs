@@ -23,7 +23,10 @@ struct Options {
 
 pub(super) async fn open(config: StorageConfig) -> Result<Arc<dyn Storage>, StorageError> {
     let options: Options = config.options.read("mysql")?;
-    let mut mysql = MysqlConfig::new(config.url).with_namespace(config.namespace);
+    let mut mysql = MysqlConfig::new(config.url)
+        .with_namespace(config.namespace)
+        // The layer around the storage ends an operation; this ends what is left of it on the connection.
+        .with_response_timeout(config.timeout);
     if let Some(limit) = options.connect_timeout {
         mysql = mysql.with_connect_timeout(limit);
     }

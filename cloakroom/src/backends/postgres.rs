@@ -25,7 +25,10 @@ struct Options {
 
 pub(super) async fn open(config: StorageConfig) -> Result<Arc<dyn Storage>, StorageError> {
     let options: Options = config.options.read("postgres")?;
-    let mut postgres = PostgresConfig::new(config.url).with_namespace(config.namespace);
+    let mut postgres = PostgresConfig::new(config.url)
+        .with_namespace(config.namespace)
+        // The layer around the storage ends an operation; this ends what is left of it on the connection.
+        .with_response_timeout(config.timeout);
     if let Some(limit) = options.connect_timeout {
         postgres = postgres.with_connect_timeout(limit);
     }

@@ -62,6 +62,7 @@ const fn named_image(service: Service) -> (&'static str, &'static str) {
         Service::Valkey => ("VALKEY", "valkey/valkey:8.1"),
         Service::Postgres => ("POSTGRES", "postgres:17"),
         Service::Mariadb => ("MARIADB", "mariadb:11.8"),
+        Service::Mysql => ("MYSQL", "mysql:8.4"),
         Service::Mongodb => ("MONGODB", "mongo:8"),
         Service::Ferretdb => ("FERRETDB", "cloakroom/ferretdb:1.24"),
         Service::Dynamodb => ("DYNAMODB", "amazon/dynamodb-local:2.6.1"),
@@ -106,8 +107,8 @@ const POSTGRES: Probe = Probe {
     question: b"\0\0\0\x2b\0\x03\0\0user\0cloakroom\0database\0cloakroom\0\0",
     answers: &["R\0\0\0"],
 };
-/// It greets first, and names the way to sign in.
-const MARIADB: Probe = Probe { question: b"", answers: &["_password\0"] };
+/// It and MariaDB greet first, and name the way to sign in.
+const MYSQL: Probe = Probe { question: b"", answers: &["_password\0"] };
 /// `OP_MSG` of `{hello: 1, $db: "admin"}`. <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>
 const MONGODB: Probe = Probe {
     question: b"\x34\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\
@@ -162,16 +163,17 @@ impl Recipe {
                 ..recipe
             },
             Service::Mariadb => Self {
-                // Each image reads its own pair.
-                variables: &[
-                    ("MARIADB_ROOT_PASSWORD", "cloakroom"),
-                    ("MARIADB_DATABASE", "cloakroom"),
-                    ("MYSQL_ROOT_PASSWORD", "cloakroom"),
-                    ("MYSQL_DATABASE", "cloakroom"),
-                ],
+                variables: &[("MARIADB_ROOT_PASSWORD", "cloakroom"), ("MARIADB_DATABASE", "cloakroom")],
                 command: &["--max-connections=500"],
                 ports: Ports::Inside(&[3306]),
-                probes: vec![(0, MARIADB)],
+                probes: vec![(0, MYSQL)],
+                ..recipe
+            },
+            Service::Mysql => Self {
+                variables: &[("MYSQL_ROOT_PASSWORD", "cloakroom"), ("MYSQL_DATABASE", "cloakroom")],
+                command: &["--max-connections=500"],
+                ports: Ports::Inside(&[3306]),
+                probes: vec![(0, MYSQL)],
                 ..recipe
             },
             Service::Mongodb | Service::Ferretdb => {
@@ -198,7 +200,9 @@ impl Recipe {
             Service::RedisCluster => format!("redis+cluster://{}", list(ports)),
             Service::RedisSentinel => format!("redis+sentinel://{}?service=main", list(&ports[2..])),
             Service::Postgres => format!("postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
-            Service::Mariadb => format!("mysql://root:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
+            Service::Mariadb | Service::Mysql => {
+                format!("mysql://root:cloakroom@127.0.0.1:{}/cloakroom", ports[0])
+            }
             Service::Mongodb | Service::Ferretdb => format!("mongodb://127.0.0.1:{}/cloakroom", ports[0]),
             Service::Dynamodb => {
                 format!(

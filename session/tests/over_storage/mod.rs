@@ -1,7 +1,7 @@
 //! What sessions promise over any storage. The tests of this crate hold them to it on memory, those of the
 //! conformance crate on every backend.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc};
 
 use cloakroom_storage::Storage;
 
@@ -20,14 +20,19 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// How many sessions are stored.
     async fn stored(&self) -> usize {
-        let (mut stored, mut after) = (0, None);
-        loop {
-            let page = self.storages[0].scan(after, NonZeroUsize::new(100).unwrap()).await.unwrap();
-            stored += page.entries.len();
-            after = page.next;
-            if after.is_none() {
-                return stored;
-            }
+        keys(&*self.storages[0]).await.len()
+    }
+}
+
+/// Every key in the storage.
+async fn keys(storage: &dyn Storage) -> BTreeSet<String> {
+    let (mut keys, mut after) = (BTreeSet::new(), None);
+    loop {
+        let page = storage.scan(after, NonZeroUsize::new(100).unwrap()).await.unwrap();
+        keys.extend(page.entries.into_iter().map(|entry| entry.key));
+        after = page.next;
+        if after.is_none() {
+            return keys;
         }
     }
 }

@@ -45,6 +45,14 @@ pub(super) async fn set_up(client: &Client<MySql>, config: &MysqlConfig) -> Resu
     let failed = |error| storage_error::<MySql>(Operation::Open, error);
     let mut lease = client.connections().acquire(false).await.map_err(failed)?;
     let connection = lease.connection().map_err(failed)?;
+    let prepared = client.in_time(Operation::Open, async { Ok(prepare(connection, config).await) }).await;
+    let packet = prepared.map_err(failed)??;
+    lease.give_back();
+    Ok(packet)
+}
+
+async fn prepare(connection: &mut MySqlConnection, config: &MysqlConfig) -> Result<i64> {
+    let failed = |error| storage_error::<MySql>(Operation::Open, error);
     if inspect(connection, config).await? < VERSION {
         if !config.creates_table() {
             return Err(missing::<MySql>(config.table(), &config.schema_sql()?));
@@ -66,9 +74,7 @@ pub(super) async fn set_up(client: &Client<MySql>, config: &MysqlConfig) -> Resu
         inspect(connection, config).await?;
     }
     let packet = connection.fetch_one("SELECT CAST(@@max_allowed_packet AS SIGNED)").await.map_err(failed)?;
-    let packet = packet.try_get(0).map_err(failed)?;
-    lease.give_back();
-    Ok(packet)
+    packet.try_get(0).map_err(failed)
 }
 
 fn number(error: &sqlx::Error) -> Option<u16> {

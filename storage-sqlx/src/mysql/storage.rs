@@ -98,7 +98,7 @@ impl MysqlStorage {
     async fn open(connections: Connections<MySql>, config: &MysqlConfig) -> Result<Self> {
         config.check()?;
         let space = Space::new(MySql::BACKEND, config.namespace()?);
-        let client = Client::new(connections, config.statement_cache());
+        let client = Client::new(connections, config.statement_cache(), config.limits().patience);
         let packet = schema::set_up(&client, config).await?;
         let max_value_bytes = max_value_bytes(packet, config.statement_cache());
         let statements = Statements::new(&config.quoted_table());

@@ -5,7 +5,7 @@ use sqlx::{Postgres, postgres::PgConnectOptions};
 
 use crate::sql::{
     error::{misconfigured, storage_error},
-    pool::Limits,
+    limits::{Limits, Patience},
     sweeper::DEFAULT_INTERVAL,
     table::{DEFAULT_TABLE, check_name, quote},
 };
@@ -37,7 +37,9 @@ pub struct PostgresConfig {
     creates_table: bool,
     unlogged: bool,
     statement_cache: bool,
-    limits: Limits,
+    max_connections: u32,
+    connect_timeout: Duration,
+    patience: Patience,
     sweep_interval: Option<Duration>,
 }
 
@@ -53,7 +55,9 @@ impl PostgresConfig {
             creates_table: true,
             unlogged: false,
             statement_cache: true,
-            limits: Limits::default(),
+            max_connections: 10,
+            connect_timeout: Duration::from_secs(5),
+            patience: Patience::default(),
             sweep_interval: Some(DEFAULT_INTERVAL),
         }
     }
@@ -112,15 +116,37 @@ impl PostgresConfig {
     /// How long connecting, and waiting for a connection that is in use, may take; 5 seconds by default.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
+        self.connect_timeout = timeout;
         self
     }
 
-    /// The most connections, 10 by default. They are made when they are needed, and closed after 10 minutes without
-    /// use or half an hour in all.
+    /// How long the server may take to answer before the operation fails with
+    /// [`ErrorKind::Timeout`](cloakroom_storage::ErrorKind::Timeout) and the connection is closed; 5 seconds by
+    /// default. The write may still take effect, as nobody knows what became of it.
+    ///
+    /// This is the last resort against servers that fall silent. The limit of an operation that users wait for is
+    /// the [`Timeout`](cloakroom_storage::Timeout) layer's.
+    #[must_use]
+    pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
+        self.patience.response = timeout;
+        self
+    }
+
+    /// The same for what goes through many rows or waits for others that do: opening, `reset` and `purge_expired`,
+    /// for each of their statements, of 1,000 rows at most. 30 seconds by default, and never less than the
+    /// [response timeout](Self::with_response_timeout).
+    #[must_use]
+    pub fn with_maintenance_timeout(mut self, timeout: Duration) -> Self {
+        self.patience.maintenance = timeout;
+        self
+    }
+
+    /// The most connections, in use, idle and in the making, 10 by default; 0 counts as 1. They are made when they are
+    /// needed. One that was not used for 10 minutes, or is half an hour old, is closed when the storage next takes or
+    /// gives back a connection, not before.
     #[must_use]
     pub fn with_max_connections(mut self, connections: u32) -> Self {
-        self.limits.max_connections = connections;
+        self.max_connections = connections;
         self
     }
 
@@ -177,7 +203,8 @@ impl PostgresConfig {
     }
 
     pub(super) fn limits(&self) -> Limits {
-        self.limits
+        let (max_connections, connect_timeout) = (self.max_connections, self.connect_timeout);
+        Limits { max_connections, connect_timeout, patience: Some(self.patience) }
     }
 
     pub(super) fn sweep_interval(&self) -> Option<Duration> {
@@ -207,7 +234,7 @@ impl fmt::Debug for PostgresConfig {
             .field("creates_table", &self.creates_table)
             .field("unlogged", &self.unlogged)
             .field("statement_cache", &self.statement_cache)
-            .field("limits", &self.limits)
+            .field("limits", &self.limits())
             .field("sweep_interval", &self.sweep_interval)
             // The URL holds a password.
             .finish_non_exhaustive()

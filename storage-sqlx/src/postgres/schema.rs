@@ -72,7 +72,8 @@ pub(super) async fn set_up(client: &Client<Postgres>, config: &PostgresConfig) -
 
 async fn create(client: &Client<Postgres>, sql: String) -> sqlx::Result<()> {
     let mut lease = client.connections().acquire(false).await?;
-    lease.connection()?.execute(AssertSqlSafe(sql)).await?;
+    let connection = lease.connection()?;
+    client.in_time(Operation::Open, connection.execute(AssertSqlSafe(sql))).await?;
     lease.give_back();
     Ok(())
 }

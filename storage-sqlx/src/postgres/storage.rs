@@ -83,7 +83,7 @@ impl PostgresStorage {
     async fn open(connections: Connections<Postgres>, config: &PostgresConfig) -> Result<Self> {
         config.check()?;
         let space = Space::new(Postgres::BACKEND, config.namespace()?);
-        let client = Client::new(connections, config.statement_cache());
+        let client = Client::new(connections, config.statement_cache(), config.limits().patience);
         schema::set_up(&client, config).await?;
         let statements = Statements::new(&config.quoted_table());
         let inner = Arc::new(Inner { space, client, statements });

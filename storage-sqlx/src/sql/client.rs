@@ -1,12 +1,14 @@
-use std::{num::NonZeroUsize, pin::Pin};
+use std::{num::NonZeroUsize, pin::Pin, time::Duration};
 
 use cloakroom_storage::{Cursor, Operation, Page, Result};
 use sqlx::{ColumnIndex, Decode, Encode, Executor, Row, Type};
+use tokio::time::timeout;
 
 use crate::sql::{
     connections::Connections,
     engine::Engine,
-    error::{Fate, fate, storage_error},
+    error::{Fate, fate, no_answer, storage_error},
+    limits::Patience,
     space::Space,
     statement::{Arg, Call, Statement},
 };
@@ -16,6 +18,8 @@ pub(crate) struct Client<DB: Engine> {
     connections: Connections<DB>,
     /// Whether statements are prepared; otherwise their parameters are in their text.
     prepares: bool,
+    /// `None`: an answer is waited for until it comes.
+    patience: Option<Patience>,
 }
 
 /// Whether a statement may be sent again when nobody knows what became of it.
@@ -32,13 +36,24 @@ const MOST_TRIES: usize = 5;
 type Running<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
 
 impl<DB: Engine> Client<DB> {
-    pub(crate) fn new(connections: Connections<DB>, prepares: bool) -> Self {
-        Self { connections, prepares }
+    pub(crate) fn new(connections: Connections<DB>, prepares: bool, patience: Option<Patience>) -> Self {
+        Self { connections, prepares, patience }
     }
 
     #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn connections(&self) -> &Connections<DB> {
         &self.connections
+    }
+
+    /// Waits for an answer no longer than is bearable. The connection is of no use then.
+    pub(crate) async fn in_time<T>(
+        &self,
+        operation: Operation,
+        answer: impl Future<Output = sqlx::Result<T>>,
+    ) -> sqlx::Result<T> {
+        let Some(patience) = self.patience else { return answer.await };
+        let limit: Duration = patience.of(operation);
+        timeout(limit, answer).await.unwrap_or_else(|_| Err(no_answer(limit)))
     }
 
     pub(crate) async fn close(&self) {
@@ -62,7 +77,9 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<Option<DB::Row>> {
-        let row = self.run(repeat, statement, args, |connection, call| connection.fetch_optional(call)).await;
+        let row = self
+            .run(operation, repeat, statement, args, |connection, call| connection.fetch_optional(call))
+            .await;
         row.map_err(|error| storage_error::<DB>(operation, error))
     }
 
@@ -74,7 +91,8 @@ where
         args: &[Arg<'_>],
     ) -> Result<Vec<DB::Row>> {
         let repeat = Repeat::Harmless;
-        let rows = self.run(repeat, statement, args, |connection, call| connection.fetch_all(call)).await;
+        let rows =
+            self.run(operation, repeat, statement, args, |connection, call| connection.fetch_all(call)).await;
         rows.map_err(|error| storage_error::<DB>(operation, error))
     }
 
@@ -115,7 +133,8 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<u64> {
-        let done = self.run(repeat, statement, args, |connection, call| connection.execute(call)).await;
+        let done =
+            self.run(operation, repeat, statement, args, |connection, call| connection.execute(call)).await;
         done.map(|done| DB::affected(&done)).map_err(|error| storage_error::<DB>(operation, error))
     }
 
@@ -127,8 +146,9 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<bool> {
-        let done =
-            self.run(Repeat::Never, statement, args, |connection, call| connection.execute(call)).await;
+        let done = self
+            .run(operation, Repeat::Never, statement, args, |connection, call| connection.execute(call))
+            .await;
         match done {
             Ok(_) => Ok(true),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
@@ -138,6 +158,7 @@ where
 
     async fn run<T>(
         &self,
+        operation: Operation,
         repeat: Repeat,
         statement: &Statement<DB>,
         args: &[Arg<'_>],
@@ -145,12 +166,12 @@ where
     ) -> sqlx::Result<T> {
         let (mut tries, mut fresh) = (1, false);
         loop {
-            let error = match self.attempt(fresh, statement, args, &send).await {
+            let error = match self.attempt(operation, fresh, statement, args, &send).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             let again = match fate::<DB>(&error.cause) {
-                Fate::Refused => false,
+                Fate::Refused | Fate::Unanswered => false,
                 Fate::Undone => tries < MOST_TRIES,
                 Fate::Lost => {
                     let was_stale = error.reused && !fresh && repeat == Repeat::Harmless;
@@ -167,6 +188,7 @@ where
 
     async fn attempt<T>(
         &self,
+        operation: Operation,
         fresh: bool,
         statement: &Statement<DB>,
         args: &[Arg<'_>],
@@ -175,7 +197,7 @@ where
         let new = |cause| Failed { cause, reused: false };
         let mut lease = self.connections.acquire(fresh).await.map_err(new)?;
         let call = if self.prepares { statement.prepared(args) } else { statement.text(args) };
-        let sent = send(lease.connection().map_err(new)?, call).await;
+        let sent = self.in_time(operation, send(lease.connection().map_err(new)?, call)).await;
         match sent {
             Ok(done) => {
                 lease.give_back();
@@ -183,11 +205,13 @@ where
             }
             Err(cause) => {
                 let reused = lease.is_reused();
-                if fate::<DB>(&cause) == Fate::Lost {
-                    lease.discard();
-                    self.connections.distrust();
-                } else {
-                    lease.give_back();
+                match fate::<DB>(&cause) {
+                    Fate::Refused | Fate::Undone => lease.give_back(),
+                    Fate::Unanswered => lease.discard(),
+                    Fate::Lost => {
+                        lease.discard();
+                        self.connections.distrust();
+                    }
                 }
                 Err(Failed { cause, reused })
             }

@@ -2,7 +2,7 @@
 //!
 //! The text of a server's error is shown where a storage is opened only: later on it may hold a key.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, io, time::Duration};
 
 use cloakroom_storage::{ErrorKind, Operation, StorageError};
 use sqlx::Error;
@@ -35,11 +35,34 @@ pub(crate) enum Fate {
     Undone,
     /// Nobody knows; the connection is of no use any more.
     Lost,
+    /// Nobody knows, and it was waited for as long as is bearable: it is not sent again.
+    Unanswered,
+}
+
+/// The server did not answer within this.
+#[derive(Debug)]
+struct NoAnswer(Duration);
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer within {:?}", self.0)
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+pub(crate) fn no_answer(limit: Duration) -> Error {
+    Error::Io(io::Error::new(io::ErrorKind::TimedOut, NoAnswer(limit)))
+}
+
+fn is_no_answer(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(error) if error.is::<NoAnswer>())
 }
 
 pub(crate) fn fate<DB: Engine>(error: &Error) -> Fate {
     match error {
         Error::Database(error) => DB::explain(&**error).fate,
+        Error::Io(error) if is_no_answer(error) => Fate::Unanswered,
         _ => Fate::Lost,
     }
 }
@@ -55,6 +78,9 @@ pub(crate) fn storage_error<DB: Engine>(operation: Operation, error: Error) -> S
             };
             failed(cause.kind).with_detail(detail)
         }
+        Error::Io(error) if is_no_answer(&error) => failed(ErrorKind::Timeout).with_detail(format!(
+            "{error}; check the network, the server's load, and who holds locks on the table"
+        )),
         Error::Io(error) => failed(ErrorKind::Unavailable)
             .with_detail("the server cannot be reached; check its host and port, and that it runs")
             .with_source(error),

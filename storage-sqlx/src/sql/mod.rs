@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod connections;
 pub(crate) mod engine;
 pub(crate) mod error;
+pub(crate) mod limits;
 pub(crate) mod migration;
 pub(crate) mod pool;
 pub(crate) mod space;

@@ -8,11 +8,11 @@ use std::{
 use sqlx::{ConnectOptions, Connection, Error};
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, SemaphorePermit, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::timeout,
 };
 
-use crate::sql::engine::Engine;
+use crate::sql::{engine::Engine, limits::Limits};
 
 type Options<DB> = <<DB as sqlx::Database>::Connection as Connection>::Options;
 
@@ -24,24 +24,10 @@ type Options<DB> = <<DB as sqlx::Database>::Connection as Connection>::Options;
 pub(crate) struct Pool<DB: Engine> {
     options: Options<DB>,
     limits: Limits,
-    permits: Semaphore,
+    /// One for each connection that is in use or being made. With those that are idle they are never more than the
+    /// limit: whoever holds a permit takes an idle one, or exchanges it, before making another.
+    permits: Arc<Semaphore>,
     idle: Mutex<VecDeque<Idle<DB::Connection>>>,
-}
-
-/// The bounds of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
-    pub(crate) max_connections: u32,
-    /// For connecting, and for waiting until a connection comes free.
-    pub(crate) connect_timeout: Duration,
-    /// Whether connections grow old: firewalls forget quiet ones, servers leak into long-lived ones.
-    pub(crate) ageing: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_connections: 10, connect_timeout: Duration::from_secs(5), ageing: true }
-    }
 }
 
 const MOST_IDLE: Duration = Duration::from_secs(10 * 60);
@@ -56,35 +42,38 @@ struct Idle<C> {
 impl<DB: Engine> Pool<DB> {
     pub(crate) fn new(options: Options<DB>, limits: Limits) -> Self {
         let permits = usize::try_from(limits.max_connections.max(1)).unwrap_or(usize::MAX);
-        Self {
-            options: options.disable_statement_logging(),
-            limits,
-            permits: Semaphore::new(permits.min(Semaphore::MAX_PERMITS)),
-            idle: Mutex::default(),
-        }
+        let permits = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        Self { options: options.disable_statement_logging(), limits, permits, idle: Mutex::default() }
     }
 
     /// A connection for one operation, waited for no longer than the connect timeout. With `fresh` it is a new one.
     pub(crate) async fn acquire(self: &Arc<Self>, fresh: bool) -> sqlx::Result<Lease<'_, DB>> {
-        let permit = match self.permits.try_acquire() {
-            Ok(permit) => permit,
-            // It tells a closed pool from a busy one.
-            Err(_) => match timeout(self.limits.connect_timeout, self.permits.acquire()).await {
-                Ok(permit) => permit.map_err(|_| Error::PoolClosed)?,
-                Err(_) => return Err(Error::PoolTimedOut),
-            },
-        };
-        let idle = if fresh { None } else { self.take_idle() };
-        let (connection, born, reused) = match idle {
-            Some(idle) => (idle.connection, idle.born, true),
-            None => (self.connect().await?, Instant::now(), false),
-        };
-        Ok(Lease { pool: self, connection: Some(connection), born, reused, _permit: permit })
+        let permit = self.permit().await?;
+        match self.take_idle() {
+            Some(idle) if !fresh => {
+                let (connection, born) = (Some(idle.connection), idle.born);
+                Ok(Lease { pool: self, connection, born, reused: true, _permit: permit })
+            }
+            // One that is idle is closed in exchange for a new one.
+            _ => self.connect(permit).await,
+        }
+    }
+
+    async fn permit(&self) -> sqlx::Result<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        // It tells a closed pool from a busy one.
+        match timeout(self.limits.connect_timeout, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| Error::PoolClosed),
+            Err(_) => Err(Error::PoolTimedOut),
+        }
     }
 
     /// Connects in a task of its own: a caller with less patience than a connection takes would otherwise never
-    /// get one, again and again. What comes too late for it is for the next.
-    async fn connect(self: &Arc<Self>) -> sqlx::Result<DB::Connection> {
+    /// get one, again and again. What comes too late for it is for the next. The permit goes along, so that callers
+    /// who give up do not leave more connections in the making than there may be.
+    async fn connect(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> sqlx::Result<Lease<'_, DB>> {
         let (send, receive) = oneshot::channel();
         let pool = Arc::clone(self);
         tokio::spawn(async move {
@@ -97,18 +86,23 @@ impl<DB: Engine> Pool<DB> {
                 Ok(connected) => connected,
                 Err(_) => Err(Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer to the connect"))),
             };
-            if let Err(Ok(connection)) = send.send(connected) {
+            let connected = connected.map(|connection| (connection, permit));
+            if let Err(Ok((connection, _permit))) = send.send(connected) {
                 pool.put_back(connection, Instant::now());
             }
         });
-        receive.await.map_err(|_| Error::WorkerCrashed)?
+        let (connection, permit) = receive.await.map_err(|_| Error::WorkerCrashed)??;
+        let (connection, born) = (Some(connection), Instant::now());
+        Ok(Lease { pool: self, connection, born, reused: false, _permit: permit })
     }
 
     fn take_idle(&self) -> Option<Idle<DB::Connection>> {
         let mut idle = self.idle();
         loop {
             let last = idle.pop_back()?;
-            if self.limits.ageing && (last.since.elapsed() > MOST_IDLE || last.born.elapsed() > MOST_AGE) {
+            if self.limits.patience.is_some()
+                && (last.since.elapsed() > MOST_IDLE || last.born.elapsed() > MOST_AGE)
+            {
                 dismiss(last.connection);
             } else {
                 return Some(last);
@@ -116,16 +110,16 @@ impl<DB: Engine> Pool<DB> {
         }
     }
 
+    /// Called by whoever holds the permit of the connection, before the permit is given back.
     fn put_back(&self, connection: DB::Connection, born: Instant) {
         let mut idle = self.idle();
-        let room = u32::try_from(idle.len()).is_ok_and(|idle| idle < self.limits.max_connections);
-        if self.permits.is_closed() || !room {
+        if self.permits.is_closed() {
             dismiss(connection);
             return;
         }
         // The first is the one that was not needed for the longest time.
         if let Some(first) =
-            idle.pop_front_if(|first| self.limits.ageing && first.since.elapsed() > MOST_IDLE)
+            idle.pop_front_if(|first| self.limits.patience.is_some() && first.since.elapsed() > MOST_IDLE)
         {
             dismiss(first.connection);
         }
@@ -173,7 +167,7 @@ pub(crate) struct Lease<'a, DB: Engine> {
     connection: Option<DB::Connection>,
     born: Instant,
     reused: bool,
-    _permit: SemaphorePermit<'a>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl<DB: Engine> Lease<'_, DB> {

@@ -110,7 +110,7 @@ impl SqliteConfig {
         self
     }
 
-    /// The most connections that read at the same time, each of them a thread; 4 by default. There is one more that
+    /// The most connections that read at the same time, each of them a thread; 4 by default, 0 counts as 1. There is one more that
     /// writes, as SQLite has one writer at a time. In memory, one connection does both.
     #[must_use]
     pub fn with_max_readers(mut self, readers: u32) -> Self {

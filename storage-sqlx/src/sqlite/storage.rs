@@ -11,7 +11,8 @@ use crate::sql::{
     connections::Connections,
     engine::Engine,
     error::storage_error,
-    pool::{Limits, Pool},
+    limits::Limits,
+    pool::Pool,
     space::{Space, untouched},
     statement::Arg,
     sweeper::Sweeper,
@@ -69,7 +70,7 @@ impl SqliteStorage {
             max_connections,
             connect_timeout: config.connect_timeout(),
             // Neither firewall nor server; and a database in memory goes with its connection.
-            ageing: false,
+            patience: None,
         };
         let writer = Connections::Ours(Arc::new(Pool::new(options.clone(), limits(1))));
         let reader = match config.is_in_memory() {
@@ -104,8 +105,8 @@ impl SqliteStorage {
         schema::set_up(&writer, config).await?;
         let inner = Arc::new(Inner {
             space,
-            reader: Client::new(reader, true),
-            writer: Client::new(writer, true),
+            reader: Client::new(reader, true, None),
+            writer: Client::new(writer, true, None),
             statements: Statements::new(&config.quoted_table()),
         });
         let purged = Arc::clone(&inner);

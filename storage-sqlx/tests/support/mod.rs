@@ -31,7 +31,7 @@ pub(crate) enum Server {
     Mysql { url: String, raw: MySqlPool },
 }
 
-/// A table that is locked.
+/// A lock that is held.
 pub(crate) enum Held {
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
     Mysql(sqlx::pool::PoolConnection<sqlx::MySql>),
@@ -41,7 +41,9 @@ impl Held {
     pub(crate) async fn release(self) {
         match self {
             Self::Postgres(held) => held.commit().await.unwrap(),
-            Self::Mysql(mut held) => drop(held.execute("UNLOCK TABLES").await.unwrap()),
+            Self::Mysql(mut held) => {
+                held.execute("UNLOCK TABLES; DO RELEASE_LOCK('cloakroom')").await.unwrap();
+            }
         }
     }
 }
@@ -54,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) creates_table: bool,
     pub(crate) max_connections: u32,
     pub(crate) sweep_interval: Option<Duration>,
+    pub(crate) response_timeout: Duration,
+    pub(crate) maintenance_timeout: Duration,
 }
 
 impl Options {
@@ -64,6 +68,9 @@ impl Options {
             creates_table: true,
             max_connections: 4,
             sweep_interval: None,
+            // For a busy machine.
+            response_timeout: Duration::from_secs(60),
+            maintenance_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -140,6 +147,23 @@ impl Server {
         }
     }
 
+    /// Takes the lock that those take who make a table, as one does who is stuck.
+    pub(crate) async fn hold_start(&self) -> Held {
+        match self {
+            Self::Postgres { raw, .. } => {
+                let mut held = raw.begin().await.unwrap();
+                held.execute("SELECT pg_advisory_xact_lock(7164223571444789103)").await.unwrap();
+                Held::Postgres(held)
+            }
+            Self::Mysql { raw, .. } => {
+                let mut held = raw.acquire().await.unwrap();
+                let row = held.fetch_one("SELECT GET_LOCK('cloakroom', 60)").await.unwrap();
+                assert_eq!(row.get::<i64, _>(0), 1);
+                Held::Mysql(held)
+            }
+        }
+    }
+
     /// Locks the table, so that whoever wants to write to it waits.
     pub(crate) async fn hold(&self, table: &str) -> Held {
         let table = self.quote(table);
@@ -171,6 +195,8 @@ impl Server {
             .with_create_table(options.creates_table)
             .with_max_connections(options.max_connections)
             .with_sweep_interval(options.sweep_interval)
+            .with_response_timeout(options.response_timeout)
+            .with_maintenance_timeout(options.maintenance_timeout)
     }
 
     fn mysql(&self, config: MysqlConfig, options: &Options) -> MysqlConfig {
@@ -180,6 +206,8 @@ impl Server {
             .with_create_table(options.creates_table)
             .with_max_connections(options.max_connections)
             .with_sweep_interval(options.sweep_interval)
+            .with_response_timeout(options.response_timeout)
+            .with_maintenance_timeout(options.maintenance_timeout)
     }
 
     pub(crate) async fn run(&self, sql: &str) {

@@ -13,13 +13,22 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A port that passes everything on to a server: it counts round trips, and cuts all connections when asked to.
+/// A port that passes everything on to a server: it counts round trips and connections, and cuts all of them, or lets
+/// them fall silent, when asked to.
 pub(crate) struct Relay {
     address: SocketAddr,
     server: String,
-    round_trips: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
     cut: watch::Sender<usize>,
     accepting: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Seen {
+    round_trips: AtomicUsize,
+    connections: AtomicUsize,
+    /// What connections before this one say, and are told, is lost on the way.
+    first_heard: AtomicUsize,
 }
 
 impl Relay {
@@ -28,9 +37,9 @@ impl Relay {
         let server = host(url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, (cut, _)) = (listener.local_addr().unwrap(), watch::channel(0));
-        let round_trips = Arc::<AtomicUsize>::default();
-        let accepting = tokio::spawn(accept(listener, server.clone(), round_trips.clone(), cut.clone()));
-        Self { address, server, round_trips, cut, accepting }
+        let seen = Arc::<Seen>::default();
+        let accepting = tokio::spawn(accept(listener, server.clone(), seen.clone(), cut.clone()));
+        Self { address, server, seen, cut, accepting }
     }
 
     /// The URL that leads through here.
@@ -40,7 +49,12 @@ impl Relay {
 
     /// How often the client has sent something after the server did.
     pub(crate) fn round_trips(&self) -> usize {
-        self.round_trips.load(Ordering::SeqCst)
+        self.seen.round_trips.load(Ordering::SeqCst)
+    }
+
+    /// How many connections there were so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.seen.connections.load(Ordering::SeqCst)
     }
 
     /// Ends every connection.
@@ -58,8 +72,18 @@ impl Relay {
     /// Takes connections again.
     pub(crate) async fn reopen(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        let (server, round_trips, cut) = (self.server.clone(), self.round_trips.clone(), self.cut.clone());
-        self.accepting = tokio::spawn(accept(listener, server, round_trips, cut));
+        let (server, seen, cut) = (self.server.clone(), self.seen.clone(), self.cut.clone());
+        self.accepting = tokio::spawn(accept(listener, server, seen, cut));
+    }
+
+    /// Connections stay open, and nothing passes any more: neither over them nor over new ones.
+    pub(crate) fn fall_silent(&self) {
+        self.seen.first_heard.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// As a firewall that has forgotten the connections that there are: nothing passes over them any more.
+    pub(crate) fn forget(&self) {
+        self.seen.first_heard.store(self.connections(), Ordering::SeqCst);
     }
 }
 
@@ -69,49 +93,50 @@ fn host(url: &str) -> &str {
     rest.split(['/', '?']).next().unwrap()
 }
 
-async fn accept(
-    listener: TcpListener,
-    server: String,
-    round_trips: Arc<AtomicUsize>,
-    cut: watch::Sender<usize>,
-) {
+async fn accept(listener: TcpListener, server: String, seen: Arc<Seen>, cut: watch::Sender<usize>) {
     loop {
         let (client, _) = listener.accept().await.unwrap();
-        let (server, round_trips, mut cut) = (server.clone(), round_trips.clone(), cut.subscribe());
+        let number = seen.connections.fetch_add(1, Ordering::SeqCst);
+        let (server, seen, mut cut) = (server.clone(), seen.clone(), cut.subscribe());
         tokio::spawn(async move {
             let Ok(server) = TcpStream::connect(server).await else { return };
             client.set_nodelay(true).unwrap();
             server.set_nodelay(true).unwrap();
             let ((from_client, to_client), (from_server, to_server)) =
                 (client.into_split(), server.into_split());
-            let answered = Arc::new(AtomicBool::new(true));
-            let asking = {
-                let answered = answered.clone();
-                let ask = move || {
-                    if answered.swap(false, Ordering::SeqCst) {
-                        round_trips.fetch_add(1, Ordering::SeqCst);
-                    }
-                };
-                pass_on(from_client, to_server, ask)
-            };
-            let answering = pass_on(from_server, to_client, move || answered.store(true, Ordering::SeqCst));
+            let answered = AtomicBool::new(true);
+            let is_heard = || number >= seen.first_heard.load(Ordering::SeqCst);
+            let asking = pass_on(from_client, to_server, || {
+                if answered.swap(false, Ordering::SeqCst) {
+                    seen.round_trips.fetch_add(1, Ordering::SeqCst);
+                }
+                is_heard()
+            });
+            let answering = pass_on(from_server, to_client, || {
+                answered.store(true, Ordering::SeqCst);
+                is_heard()
+            });
             tokio::select! {
-                _ = asking => {}
-                _ = answering => {}
+                () = asking => {}
+                () = answering => {}
                 _ = cut.changed() => {}
             }
         });
     }
 }
 
-async fn pass_on(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, seen: impl Fn()) {
+/// Passes on what `sees` says is heard.
+async fn pass_on(
+    mut from: impl AsyncReadExt + Unpin,
+    mut to: impl AsyncWriteExt + Unpin,
+    sees: impl Fn() -> bool,
+) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match from.read(&mut buffer).await {
             Ok(0) | Err(_) => return,
             Ok(read) => {
-                seen();
-                if to.write_all(&buffer[..read]).await.is_err() {
+                if sees() && to.write_all(&buffer[..read]).await.is_err() {
                     return;
                 }
             }

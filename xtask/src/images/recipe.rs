@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::root_file_system::{BOOKWORM, Debian, FORKY, TRIXIE};
+use super::root_file_system::{BOOKWORM, Debian, FORKY, SID, TRIXIE};
 use crate::{
     command::{Failure, root},
     docker::Engine,
@@ -63,6 +63,14 @@ pub(crate) const MARIADB: Recipe = Recipe {
     content: Content::Package { package: "mariadb-server", build_arguments: &[] },
 };
 
+/// The major version only, as the release it comes from rolls on.
+pub(crate) const MYSQL: Recipe = Recipe {
+    name: "cloakroom/debian-mysql:9",
+    base: &SID,
+    folder: "mysql",
+    content: Content::Package { package: "mysql-server-core", build_arguments: &[] },
+};
+
 pub(crate) const FERRETDB: Recipe = Recipe {
     name: "cloakroom/ferretdb:1.24",
     base: &BOOKWORM,
@@ -86,8 +94,17 @@ pub(crate) const DYNAMODB_LOCAL: Recipe = Recipe {
     content: Content::Maven,
 };
 
-const ALL: [&Recipe; 8] =
-    [&REDIS, &REDIS_8, &VALKEY, &POSTGRESQL, &MARIADB, &FERRETDB, &FERRETDB_DOCUMENTDB, &DYNAMODB_LOCAL];
+const ALL: [&Recipe; 9] = [
+    &REDIS,
+    &REDIS_8,
+    &VALKEY,
+    &POSTGRESQL,
+    &MARIADB,
+    &MYSQL,
+    &FERRETDB,
+    &FERRETDB_DOCUMENTDB,
+    &DYNAMODB_LOCAL,
+];
 
 /// The stand-in of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Recipe> {

@@ -55,6 +55,13 @@ pub(crate) const FORKY: Debian = Debian {
     options: &[r#"--aptopt=Acquire::Check-Valid-Until "false""#],
 };
 
+/// Debian's unstable release, which changes from hour to hour.
+pub(crate) const SID: Debian = Debian {
+    release: "sid",
+    packages: &["mysql-server-core"],
+    options: &[r#"--aptopt=Acquire::Check-Valid-Until "false""#],
+};
+
 /// What only costs time and space here: synced files, manuals, and the compiler of PostgreSQL's large queries.
 const OPTIONS: &[&str] = &[
     "--dpkgopt=force-unsafe-io",

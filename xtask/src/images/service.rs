@@ -9,17 +9,19 @@ pub(crate) enum Service {
     Valkey,
     Postgres,
     Mariadb,
+    Mysql,
     Mongodb,
     Ferretdb,
     Dynamodb,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Redis,
         Self::Valkey,
         Self::Postgres,
         Self::Mariadb,
+        Self::Mysql,
         Self::Mongodb,
         Self::Ferretdb,
         Self::Dynamodb,
@@ -32,6 +34,7 @@ impl Service {
             Self::Valkey => "valkey",
             Self::Postgres => "postgres",
             Self::Mariadb => "mariadb",
+            Self::Mysql => "mysql",
             Self::Mongodb => "mongodb",
             Self::Ferretdb => "ferretdb",
             Self::Dynamodb => "dynamodb",
@@ -50,6 +53,7 @@ impl Service {
             Self::Valkey => "valkey/valkey:8.1",
             Self::Postgres => "postgres:17",
             Self::Mariadb => "mariadb:11.8",
+            Self::Mysql => "mysql:8.4",
             Self::Mongodb => "mongo:8",
             Self::Ferretdb => return None,
             Self::Dynamodb => "amazon/dynamodb-local:2.6.1",
@@ -63,6 +67,7 @@ impl Service {
             Self::Valkey => &recipe::VALKEY,
             Self::Postgres => &recipe::POSTGRESQL,
             Self::Mariadb => &recipe::MARIADB,
+            Self::Mysql => &recipe::MYSQL,
             Self::Mongodb => &recipe::FERRETDB_DOCUMENTDB,
             Self::Ferretdb => &recipe::FERRETDB,
             Self::Dynamodb => &recipe::DYNAMODB_LOCAL,
@@ -71,6 +76,10 @@ impl Service {
 
     /// What is built where the stand-in cannot be: its packages are of a release that changes from day to day.
     pub(crate) fn second_stand_in(self) -> Option<&'static Recipe> {
-        (self == Self::Mongodb).then_some(&recipe::FERRETDB)
+        match self {
+            Self::Mysql => Some(&recipe::MARIADB),
+            Self::Mongodb => Some(&recipe::FERRETDB),
+            _ => None,
+        }
     }
 }
