@@ -8,9 +8,28 @@ use crate::sql::{
     limits::{Limits, Patience},
     sweeper::DEFAULT_INTERVAL,
     table::{DEFAULT_TABLE, check_name, quote},
+    url::check_options,
 };
 
 use super::schema;
+
+/// What sqlx 0.9 reads after a `?`.
+const URL_OPTIONS: &[&str] = &[
+    "charset",
+    "collation",
+    "socket",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "sslca",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "statement-cache-capacity",
+    "time-zone",
+    "timezone",
+];
 
 /// How a [`MysqlStorage`](crate::MysqlStorage) is made.
 ///
@@ -182,6 +201,7 @@ impl MysqlConfig {
         if !matches!(scheme, "mysql" | "mariadb") {
             return Err(misconfigured::<MySql>("the URL has another scheme than mysql: and mariadb:"));
         }
+        check_options::<MySql>(&self.url, URL_OPTIONS)?;
         self.url.parse().map_err(|error| storage_error::<MySql>(Operation::Open, error))
     }
 }
@@ -197,5 +217,25 @@ impl fmt::Debug for MysqlConfig {
             .field("sweep_interval", &self.sweep_interval)
             // The URL holds a password.
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_that_is_not_known_is_refused_and_no_value_shown() {
+        for (query, named) in
+            [("ssl_mode=hush", "`ssl_mode`"), ("sslmode=prefer&passwrod=hush", "`passwrod`")]
+        {
+            let error =
+                MysqlConfig::new(format!("mysql://app@localhost/shop?{query}")).options().unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(named) && text.contains("sslmode"), "{text}");
+            assert!(!text.contains("hush"), "{text}");
+        }
+        let torn = MysqlConfig::new("mysql://app:se?cret@localhost/shop").options().unwrap_err().to_string();
+        assert!(torn.contains("%3F") && !torn.contains("cret"), "{torn}");
     }
 }

@@ -8,9 +8,32 @@ use crate::sql::{
     limits::{Limits, Patience},
     sweeper::DEFAULT_INTERVAL,
     table::{DEFAULT_TABLE, check_name, quote},
+    url::check_options,
 };
 
 use super::schema;
+
+/// What sqlx 0.9 reads after a `?`.
+const URL_OPTIONS: &[&str] = &[
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
 
 /// How a [`PostgresStorage`](crate::PostgresStorage) is made.
 ///
@@ -218,6 +241,7 @@ impl PostgresConfig {
                 "the URL has another scheme than postgres: and postgresql:",
             ));
         }
+        check_options::<Postgres>(&self.url, URL_OPTIONS)?;
         let options: PgConnectOptions =
             self.url.parse().map_err(|error| storage_error::<Postgres>(Operation::Open, error))?;
         // Of no use to us, and poolers refuse it.
@@ -238,5 +262,26 @@ impl fmt::Debug for PostgresConfig {
             .field("sweep_interval", &self.sweep_interval)
             // The URL holds a password.
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_that_is_not_known_is_refused_and_no_value_shown() {
+        for (query, named) in
+            [("ssl_mode=hush", "`ssl_mode`"), ("sslmode=prefer&passwrod=hush", "`passwrod`")]
+        {
+            let error =
+                PostgresConfig::new(format!("postgres://app@localhost/shop?{query}")).options().unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(named) && text.contains("sslmode"), "{text}");
+            assert!(!text.contains("hush"), "{text}");
+        }
+        let torn =
+            PostgresConfig::new("postgres://app:se?cret@localhost/shop").options().unwrap_err().to_string();
+        assert!(torn.contains("%3F") && !torn.contains("cret"), "{torn}");
     }
 }

@@ -11,3 +11,5 @@ pub(crate) mod space;
 pub(crate) mod statement;
 pub(crate) mod sweeper;
 pub(crate) mod table;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod url;
