@@ -1,4 +1,4 @@
-use cloakroom_storage::{Operation, Result};
+use cloakroom_storage::{ErrorKind, Operation, Result, StorageError};
 use sqlx::{
     AssertSqlSafe, Executor, MySql, Row, ValueRef,
     mysql::{MySqlConnection, MySqlRow},
@@ -6,9 +6,9 @@ use sqlx::{
 
 use crate::sql::{
     client::Client,
-    engine::write_hex,
+    engine::{Engine, write_hex},
     error::{misconfigured, storage_error},
-    migration::{VERSION, VERSION_KEY, VERSION_VALUE, missing, version, wrong_column},
+    migration::{VERSION, VERSION_1, VERSION_KEY, missing, version, wrong_column},
 };
 
 use super::MysqlConfig;
@@ -17,7 +17,7 @@ use super::MysqlConfig;
 pub(super) fn steps(config: &MysqlConfig) -> [Vec<String>; VERSION] {
     let table = config.quoted_table();
     let mut record = String::new();
-    write_hex(&mut record, VERSION_VALUE.as_bytes());
+    write_hex(&mut record, VERSION_1.as_bytes());
     [vec![
         // Bytes, so that no collation takes two keys for one; the longest namespace, a colon and the longest key. A
         // plain BLOB would end at 64 KiB. Expiries are in epoch milliseconds, NULL: never.
@@ -57,7 +57,7 @@ async fn prepare(connection: &mut MySqlConnection, config: &MysqlConfig) -> Resu
         if !config.creates_table() {
             return Err(missing::<MySql>(config.table(), &config.schema_sql()?));
         }
-        connection.execute(LOCK).await.map_err(failed)?;
+        lock(connection).await?;
         let found = inspect(connection, config).await?;
         for statement in steps(config).iter().skip(found).flatten() {
             let done = connection.execute(AssertSqlSafe(statement.as_str())).await;
@@ -75,6 +75,20 @@ async fn prepare(connection: &mut MySqlConnection, config: &MysqlConfig) -> Resu
     }
     let packet = connection.fetch_one("SELECT CAST(@@max_allowed_packet AS SIGNED)").await.map_err(failed)?;
     packet.try_get(0).map_err(failed)
+}
+
+async fn lock(connection: &mut MySqlConnection) -> Result<()> {
+    let failed = |error| storage_error::<MySql>(Operation::Open, error);
+    let answer = connection.fetch_one(LOCK).await.map_err(failed)?;
+    // NULL where the wait was ended from outside.
+    let taken: Option<i64> = answer.try_get(0).map_err(failed)?;
+    if taken == Some(1) {
+        return Ok(());
+    }
+    let error = StorageError::new(ErrorKind::Unavailable, MySql::BACKEND, Operation::Open);
+    Err(error.with_detail(
+        "another node sets up a table and does not come to an end; see who holds the lock `cloakroom`",
+    ))
 }
 
 fn number(error: &sqlx::Error) -> Option<u16> {

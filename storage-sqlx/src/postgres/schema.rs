@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Executor, Postgres, Row, postgres::PgRow};
 use crate::sql::{
     client::{Client, Repeat},
     error::{misconfigured, storage_error},
-    migration::{VERSION, VERSION_KEY, VERSION_VALUE, missing, version, wrong_column},
+    migration::{VERSION, VERSION_1, VERSION_KEY, missing, version, wrong_column},
     statement::{Arg, Statement},
     table::quote,
 };
@@ -27,7 +27,7 @@ pub(super) fn steps(config: &PostgresConfig) -> [Vec<String>; VERSION] {
         format!(
             "INSERT INTO {table} (k, v) VALUES (decode('{}', 'hex'), decode('{}', 'hex')) ON CONFLICT (k) DO NOTHING",
             hex(VERSION_KEY),
-            hex(VERSION_VALUE.as_bytes())
+            hex(VERSION_1.as_bytes())
         ),
     ]]
 }

@@ -13,8 +13,9 @@ pub(crate) const VERSION: usize = 1;
 /// The key of the record. A namespace's name is not empty, so none of its keys begins with `:`.
 pub(crate) const VERSION_KEY: &[u8] = b":schema";
 
-/// The value of the record, for the newest version.
-pub(crate) const VERSION_VALUE: &str = "1";
+/// The value of the record that the first step writes. Each step writes its own, so that a step which fails is done
+/// again by the next start.
+pub(crate) const VERSION_1: &str = "1";
 
 /// The version that a record says.
 pub(crate) fn version<DB: Engine>(record: Option<Vec<u8>>) -> Result<usize> {

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row, Sqlite, SqliteConnection};
 use crate::sql::{
     connections::Connections,
     error::{misconfigured, storage_error},
-    migration::{VERSION, VERSION_KEY, VERSION_VALUE, missing, version, wrong_column},
+    migration::{VERSION, VERSION_1, VERSION_KEY, missing, version, wrong_column},
     table::quote,
 };
 
@@ -22,7 +22,7 @@ pub(super) fn steps(config: &SqliteConfig) -> [Vec<String>; VERSION] {
         ),
         format!("CREATE INDEX IF NOT EXISTS {index} ON {table} (expires_at) WHERE expires_at IS NOT NULL"),
         format!(
-            "INSERT INTO {table} (k, v) VALUES (CAST(':schema' AS BLOB), CAST('{VERSION_VALUE}' AS BLOB)) \
+            "INSERT INTO {table} (k, v) VALUES (CAST(':schema' AS BLOB), CAST('{VERSION_1}' AS BLOB)) \
              ON CONFLICT (k) DO UPDATE SET v = excluded.v"
         ),
     ]]
