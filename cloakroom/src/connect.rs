@@ -32,6 +32,7 @@ use crate::{Backends, ConnectError};
 /// | `redis` | `root_certificate` | the machine's | a PEM file with the authorities that are trusted |
 /// | | `client_certificate`, `client_key` | none | PEM files with what is shown to a server that asks for it |
 /// | | `wait_replicas`, `wait_timeout` | 0, half of the timeout | how many replicas must have a write before it counts |
+/// | | `tcp_nodelay` | with `wait_replicas` | whether each request is sent at once: a shorter wait, less under load |
 /// | SQL | `table` | `cloakroom` | |
 /// | | `create_table` | `true` | whether the table is made, and brought up to date |
 /// | | `sweep_interval` | `"60s"` | how often expired rows are removed; `"never"` |

@@ -15,7 +15,15 @@ use cloakroom::{Backends, ConnectError, ErrorKind, StorageConfig, StorageError};
 /// A URL of each backend, at which nobody listens, and every option that it documents.
 const BACKENDS: [(&str, &[(&str, &str)]); 7] = [
     ("memory:", &[("max_bytes", "1048576")]),
-    ("redis://127.0.0.1:1", &[("connect_timeout", "1s"), ("wait_replicas", "1"), ("wait_timeout", "100ms")]),
+    (
+        "redis://127.0.0.1:1",
+        &[
+            ("connect_timeout", "1s"),
+            ("wait_replicas", "1"),
+            ("wait_timeout", "100ms"),
+            ("tcp_nodelay", "true"),
+        ],
+    ),
     (
         "postgres://nobody@127.0.0.1:1/nothing",
         &[

@@ -11,6 +11,8 @@ use redis::{
 use tokio::time::timeout;
 
 use crate::{
+    RedisConfig,
+    config::Wait,
     fault::{Fault, answer},
     sentinel::Sentinels,
     server,
@@ -28,17 +30,19 @@ pub(crate) struct Manner {
     pub(crate) certificates: Option<TlsCertificates>,
     pub(crate) connect_timeout: Duration,
     pub(crate) response_timeout: Duration,
+    nodelay: bool,
     credentials: Credentials,
     database: i64,
     tls: bool,
 }
 
 impl Manner {
-    pub(crate) fn new(location: &Location, connect_timeout: Duration, response_timeout: Duration) -> Self {
+    pub(crate) fn new(config: &RedisConfig, location: &Location, wait: Option<Wait>) -> Self {
         Self {
             certificates: None,
-            connect_timeout,
-            response_timeout,
+            connect_timeout: config.connect_timeout,
+            response_timeout: config.response_timeout,
+            nodelay: config.tcp_nodelay.unwrap_or(wait.is_some()),
             credentials: location.credentials.clone(),
             database: location.database,
             tls: location.tls,
@@ -59,7 +63,7 @@ impl Manner {
     pub(crate) fn tcp_settings(&self) -> TcpSettings {
         let pause = self.connect_timeout.max(Duration::from_secs(1));
         let keepalive = TcpKeepalive::new().with_time(2 * pause).with_interval(pause);
-        let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+        let settings = TcpSettings::default().set_nodelay(self.nodelay).set_keepalive(keepalive);
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         let settings = settings.set_user_timeout(self.connect_timeout);
         settings

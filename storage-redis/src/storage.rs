@@ -91,7 +91,7 @@ impl RedisStorage {
         let location = url::parse(&config.url)
             .map_err(|reason| misconfigured(format!("the URL cannot be read: {reason}")))?;
         let wait = wait(config, &location)?;
-        let manner = manner(config, &location)?;
+        let manner = manner(config, &location, wait)?;
         Self::open(link(manner, &location.place).await, config, wait).await
     }
 
@@ -165,8 +165,8 @@ async fn link(manner: Manner, place: &Place) -> Result<Link, Fault> {
     }
 }
 
-fn manner(config: &RedisConfig, location: &Location) -> Result<Manner> {
-    let manner = Manner::new(location, config.connect_timeout, config.response_timeout);
+fn manner(config: &RedisConfig, location: &Location, wait: Option<Wait>) -> Result<Manner> {
+    let manner = Manner::new(config, location, wait);
     if !location.tls {
         return if config.root_certificate.is_none() && config.client_certificate.is_none() {
             Ok(manner)

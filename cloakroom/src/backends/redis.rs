@@ -19,6 +19,7 @@ struct Options {
     wait_replicas: Option<usize>,
     #[serde(default, deserialize_with = "duration::optional")]
     wait_timeout: Option<Duration>,
+    tcp_nodelay: Option<bool>,
 }
 
 pub(super) async fn open(config: StorageConfig) -> Result<Arc<dyn Storage>, StorageError> {
@@ -49,6 +50,9 @@ pub(super) async fn open(config: StorageConfig) -> Result<Arc<dyn Storage>, Stor
             return Err(misconfigured("`wait_timeout` needs `wait_replicas`, the number to wait for"));
         }
         (None, None) => {}
+    }
+    if let Some(nodelay) = options.tcp_nodelay {
+        redis = redis.with_tcp_nodelay(nodelay);
     }
     Ok(Arc::new(RedisStorage::connect(&redis).await?))
 }
