@@ -16,8 +16,8 @@ async fn an_operation_is_one_round_trip(url: String) {
     let mut options = Options::of(&fresh("trips"));
     options.max_connections = 1;
     let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
-    // What extends or conflicts has more to say where the engine cannot say it at once.
-    let more = if server.is_postgres() { 1 } else { 2 };
+    // A swap that conflicts has more to say where the engine cannot say it at once.
+    let conflict = if server.is_postgres() { 1 } else { 2 };
     for warm_up in [true, false] {
         macro_rules! trips {
             ($expected:expr, $operation:expr) => {
@@ -32,9 +32,9 @@ async fn an_operation_is_one_round_trip(url: String) {
         trips!(1, storage.get("key"));
         trips!(1, storage.get("missing"));
         trips!(1, storage.get_and_touch("key", Touch::new(HOUR, HOUR / 2)));
-        trips!(more, storage.get_and_touch("key", Touch::new(2 * HOUR, HOUR / 2)));
+        trips!(2, storage.get_and_touch("key", Touch::new(2 * HOUR, HOUR / 2)));
         trips!(1, storage.compare_and_swap("key", Some(b"value"), Some(bytes("new")), None));
-        trips!(more, storage.compare_and_swap("key", Some(b"other"), Some(bytes("new")), None));
+        trips!(conflict, storage.compare_and_swap("key", Some(b"other"), Some(bytes("new")), None));
         trips!(1, storage.compare_and_swap("key", Some(b"new"), None, None));
         trips!(1, storage.compare_and_swap("key", None, Some(bytes("new")), None));
         trips!(1, storage.ping());

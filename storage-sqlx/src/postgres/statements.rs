@@ -44,6 +44,7 @@ pub(super) struct Statements {
     pub(super) get: Statement<Postgres>,
     pub(super) set: Statement<Postgres>,
     pub(super) delete: Statement<Postgres>,
+    pub(super) look: Statement<Postgres>,
     pub(super) touch: Statement<Postgres>,
     pub(super) create: Statement<Postgres>,
     pub(super) replace: Statement<Postgres>,
@@ -65,6 +66,13 @@ impl Statements {
                 ") ON CONFLICT (k) DO UPDATE SET v = excluded.v, expires_at = excluded.expires_at"
             )),
             delete: statement("DELETE FROM {table} WHERE k = ?1"),
+            // The value and what remains until its expiry.
+            look: statement(concat!(
+                "SELECT v, expires_at - ",
+                now!(),
+                " FROM {table} WHERE k = ?1 AND ",
+                live!()
+            )),
             // Writes nothing, and takes no lock, while enough of the TTL remains.
             touch: statement(concat!(
                 "WITH found AS MATERIALIZED (SELECT v, expires_at - ",
