@@ -46,6 +46,7 @@
 //! | `mongodb` | no | MongoDB: `mongodb:`, `mongodb+srv:` |
 //! | `dynamodb` | no | Amazon DynamoDB: `dynamodb:` |
 //! | `axum` | yes | [`Session`] as an axum extractor, [`SessionError`] as a response |
+//! | `circuit-breaker` | no | the layer [`storage::CircuitBreaker`](https://docs.rs/cloakroom-storage): a storage that is down is not asked |
 //! | `encrypted` | no | the layer [`storage::Encrypted`](https://docs.rs/cloakroom-storage): values encrypted at rest |
 //! | `metered` | no | the layer [`storage::Metered`](https://docs.rs/cloakroom-storage): durations for the `metrics` facade |
 //! | `json`, `messagepack` | no | further encodings of session values, beside postcard: [`Codec`] |

@@ -6,8 +6,8 @@ use std::{
 };
 
 use cloakroom_storage::{
-    Counted, Encrypted, EncryptionKey, KeyRing, Metered, Namespace, Prefixed, PrefixedStorage, Result, Retry,
-    Storage, StorageExt, StorageLayer, Timeout, Traced,
+    CircuitBreaker, Counted, Encrypted, EncryptionKey, KeyRing, Metered, Namespace, Prefixed,
+    PrefixedStorage, Result, Retry, Storage, StorageExt, StorageLayer, Timeout, Traced,
 };
 use cloakroom_storage_memory::{MemoryConfig, MemoryStorage};
 
@@ -33,7 +33,11 @@ fn prefixed(namespace: &Namespace) -> Result<PrefixedStorage<MemoryStorage>> {
 }
 
 fn under_all_layers(namespace: &Namespace) -> Result<impl Storage + use<>> {
-    let bounded = prefixed(namespace)?.layer(timeout()).layer(Retry::new()).layer(encrypted(namespace));
+    let bounded = prefixed(namespace)?
+        .layer(timeout())
+        .layer(Retry::new())
+        .layer(CircuitBreaker::new())
+        .layer(encrypted(namespace));
     Ok(bounded.layer(Counted::new()).layer(Metered::new()).layer(Traced::new()))
 }
 
@@ -63,6 +67,7 @@ cloakroom_conformance::conformance_tests!(
     "timeout over memory" => |namespace: Namespace| async move { under(timeout(), &namespace) },
     "traced over memory" => |namespace: Namespace| async move { under(Traced::new(), &namespace) },
     "retry over memory" => |namespace: Namespace| async move { under(Retry::new(), &namespace) },
+    "circuit breaker over memory" => |namespace: Namespace| async move { under(CircuitBreaker::new(), &namespace) },
     "metered over memory" => |namespace: Namespace| async move { under(Metered::new(), &namespace) },
     "encrypted over memory" => |namespace: Namespace| async move { under(encrypted(&namespace), &namespace) },
     "counted over memory" => |namespace: Namespace| async move { under(Counted::new(), &namespace) },

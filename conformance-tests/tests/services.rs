@@ -9,7 +9,7 @@ use std::{
 
 use cloakroom::{
     Backends, ConnectError, Namespace, Storage, StorageConfig, StorageExt,
-    storage::{Counted, Encrypted, EncryptionKey, KeyRing, Metered, Prefixed, Retry, Traced},
+    storage::{CircuitBreaker, Counted, Encrypted, EncryptionKey, KeyRing, Metered, Prefixed, Retry, Traced},
 };
 use cloakroom_conformance::{Factory, Service, Suite, test_main};
 use tempfile::TempDir;
@@ -42,7 +42,11 @@ async fn open(url: String, namespace: Namespace) -> Result<Arc<dyn Storage>, Con
 async fn open_with_layers(url: String, namespace: Namespace) -> Result<impl Storage, ConnectError> {
     let ring = KeyRing::new(EncryptionKey::new(1, &[7; EncryptionKey::SECRET_BYTES]));
     let encrypted = Encrypted::new(ring, namespace.clone());
-    let storage =
-        open(url, namespace).await?.layer(Retry::new()).layer(Prefixed::new("below")?).layer(encrypted);
+    let storage = open(url, namespace)
+        .await?
+        .layer(Retry::new())
+        .layer(CircuitBreaker::new())
+        .layer(Prefixed::new("below")?)
+        .layer(encrypted);
     Ok(storage.layer(Counted::new()).layer(Metered::new()).layer(Traced::new()))
 }

@@ -1,5 +1,7 @@
 //! One file a layer; each is a storage that keeps the contract of what it wraps.
 
+#[cfg(feature = "circuit-breaker")]
+mod circuit_breaker;
 mod counted;
 #[cfg(feature = "encrypted")]
 mod encrypted;
@@ -10,6 +12,8 @@ mod retry;
 mod timeout;
 mod traced;
 
+#[cfg(feature = "circuit-breaker")]
+pub use circuit_breaker::{CircuitBreaker, CircuitBreakerStorage};
 pub use counted::{Counted, CountedStorage, OperationCounts, count_operations};
 #[cfg(feature = "encrypted")]
 pub use encrypted::{Encrypted, EncryptedStorage, EncryptionKey, KeyRing};

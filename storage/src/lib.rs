@@ -58,6 +58,7 @@
 
 //! # Features
 //!
+//! - `circuit-breaker`: the layer `CircuitBreaker`.
 //! - `encrypted`: the layer `Encrypted`.
 //! - `metered`: the layer `Metered`.
 
@@ -83,6 +84,8 @@ pub use capabilities::Capabilities;
 pub use error::{ErrorKind, Operation, Result, StorageError};
 pub use ext::{StorageExt, StorageLayer};
 pub use key::{MAX_KEY_BYTES, MAX_NAMESPACE_BYTES, Namespace, check_key};
+#[cfg(feature = "circuit-breaker")]
+pub use layers::{CircuitBreaker, CircuitBreakerStorage};
 pub use layers::{
     Counted, CountedStorage, OperationCounts, Prefixed, PrefixedStorage, Retry, RetryStorage, Timeout,
     TimeoutStorage, Traced, TracedStorage, count_operations,
