@@ -31,6 +31,7 @@ async fn a_url_that_cannot_be_parsed_is_refused_without_quoting_it() {
         "mongodb://user:s3cret@host:port/shop",
         "mongodb://user:s3cret@host/shop?w=-1",
         "mongodb://user:s3cret@host/shop?directConnection=s3cret",
+        "mongodb://user:s3cret@host/shop?retryWritez=true",
         "mongodb://user:100%s3cret@host/shop",
         "mongodb://",
     ] {
@@ -45,6 +46,13 @@ async fn a_port_where_nothing_listens_is_unavailable_and_said_so() {
     let error = refused("mongodb://user:s3cret@127.0.0.1:1/shop").await;
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("nothing listens there"), "{error}");
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_known_is_unavailable_and_said_so() {
+    let error = refused("mongodb://user:s3cret@no-such-host.invalid/shop").await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("check the URL's host"), "{error}");
 }
 
 #[tokio::test]

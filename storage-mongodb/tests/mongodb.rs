@@ -28,6 +28,7 @@ service_tests! {
         a_close_ends_the_clones_too,
         a_foreign_document_in_the_namespace_is_corrupt_and_can_be_reset,
         a_collection_with_a_collation_is_refused,
+        a_wrong_password_is_misconfigured,
         many_storages_may_open_a_new_collection_at_once,
         the_database_is_the_options_or_the_urls,
         debug_shows_no_key_value_or_password,
@@ -311,6 +312,23 @@ async fn a_collection_with_a_collation_is_refused(url: String) {
     assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error}");
     assert!(error.to_string().contains("collation"), "{error}");
     stored.drop().await.unwrap();
+}
+
+async fn a_wrong_password_is_misconfigured(url: String) {
+    let (client, user) = (client(&url).await, fresh("user"));
+    let database = client.default_database().unwrap();
+    let roles = ["readWrite"];
+    database.run_command(doc! { "createUser": &user, "pwd": "right", "roles": roles }).await.unwrap();
+    let connect = async |password| {
+        let url = url.replace("://", &format!("://{user}:{password}@"));
+        MongodbStorage::connect(&MongodbConfig::new(url).with_namespace(namespace("user"))).await
+    };
+    connect("right").await.unwrap();
+    let error = connect("s3cret").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error}");
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("check user name and password") && !shown.contains("s3cret"), "{shown}");
+    database.run_command(doc! { "dropUser": &user }).await.unwrap();
 }
 
 async fn many_storages_may_open_a_new_collection_at_once(url: String) {

@@ -11,6 +11,10 @@ use support::{SECRET, administer, bytes, connect, fresh, is, raw, refused, with_
 
 async fn a_wrong_password_is_misconfigured(url: String) {
     is(&refused(&with_user(&url, "nobody", SECRET)).await, ErrorKind::Misconfigured, "wrong user");
+    let user = fresh();
+    administer(&url, &["ACL", "SETUSER", user.as_str(), "on", ">right", "~*", "+@all"]).await;
+    is(&refused(&with_user(&url, user.as_str(), SECRET)).await, ErrorKind::Misconfigured, "wrong user");
+    administer(&url, &["ACL", "DELUSER", user.as_str()]).await;
 }
 
 async fn a_user_who_may_not_is_misconfigured(url: String) {
@@ -122,7 +126,7 @@ service_tests! {
         an_untrusted_certificate_is_misconfigured,
         a_certificate_file_that_is_not_there_is_misconfigured,
     ],
-    Service::RedisCluster => [a_node_of_a_cluster_is_no_single_server],
+    Service::RedisCluster => [a_wrong_password_is_misconfigured, a_node_of_a_cluster_is_no_single_server],
     Service::RedisSentinel => [
         a_sentinel_is_no_server,
         a_service_that_no_sentinel_knows_is_misconfigured,

@@ -160,6 +160,11 @@ async fn errors_of_connecting_say_the_cure(url: String) {
     let nowhere = format!("{scheme}://app:{SECRET}@no-such-host.invalid/x");
     refused(&nowhere, ErrorKind::Unavailable, "check its host and port").await;
     refused(&format!("{scheme}://app:{SECRET}@127.0.0.1:x/x"), ErrorKind::Misconfigured, "port").await;
+    let user = fresh("app");
+    server.user(&user, "ALL", None).await;
+    let wrong = with_user(&url, &user, &format!("{SECRET}-no-more"));
+    refused(&wrong, ErrorKind::Misconfigured, "password is wrong").await;
+    server.drop_user(&user).await;
 }
 
 async fn a_user_who_may_only_read_is_misconfigured(url: String) {

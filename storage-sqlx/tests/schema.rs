@@ -4,6 +4,7 @@ mod support;
 
 use cloakroom_conformance::{Service, service_tests};
 use cloakroom_storage::{ErrorKind, Storage};
+use cloakroom_storage_sqlx::{PostgresConfig, PostgresStorage};
 use support::{Options, SECRET, Server, bytes, fresh, is};
 
 async fn eight_that_start_at_once_make_one_table(url: String) {
@@ -40,8 +41,15 @@ async fn a_table_with_another_column_is_refused_by_its_name(url: String) {
         if server.is_postgres() { ("bytea", "bytea") } else { ("varbinary(576)", "longblob") };
     let text = if server.is_postgres() { "text" } else { "varchar(576) COLLATE utf8mb4_general_ci" };
     let small = if server.is_postgres() { "text" } else { "blob" };
+    let folding = if server.is_postgres() {
+        server.run("CREATE EXTENSION IF NOT EXISTS citext").await;
+        "citext"
+    } else {
+        "varchar(191) COLLATE utf8mb4_unicode_ci"
+    };
     for (columns, named) in [
         (format!("k {text} PRIMARY KEY, v {blob} NOT NULL, expires_at bigint"), "column k"),
+        (format!("k {folding} PRIMARY KEY, v {blob} NOT NULL, expires_at bigint"), "column k"),
         (format!("k {bytes} PRIMARY KEY, v {small} NOT NULL, expires_at bigint"), "column v"),
         (format!("k {bytes} PRIMARY KEY, v {blob} NOT NULL, expires_at int"), "column expires_at"),
         (format!("k {bytes} PRIMARY KEY, v {blob} NOT NULL"), "column expires_at"),
@@ -53,6 +61,15 @@ async fn a_table_with_another_column_is_refused_by_its_name(url: String) {
         is(&server.open(&options).await.err().unwrap(), ErrorKind::Misconfigured, named);
         server.drop_table(&options.table).await;
     }
+}
+
+async fn a_schema_that_does_not_exist_is_misconfigured(url: String) {
+    let table = fresh("nowhere");
+    let config = PostgresConfig::new(url).with_schema("no_such_schema").with_table(&table);
+    let error = PostgresStorage::connect(&config).await.unwrap_err();
+    is(&error, ErrorKind::Misconfigured, "the schema does not exist; create it, or configure another");
+    let error = PostgresStorage::connect(&config.with_create_table(false)).await.unwrap_err();
+    is(&error, ErrorKind::Misconfigured, "\"no_such_schema\".");
 }
 
 async fn a_table_may_have_columns_of_its_owner(url: String) {
@@ -147,6 +164,7 @@ service_tests! {
         eight_that_start_at_once_make_one_table,
         a_newer_schema_is_refused,
         a_table_with_another_column_is_refused_by_its_name,
+        a_schema_that_does_not_exist_is_misconfigured,
         a_table_may_have_columns_of_its_owner,
         a_table_may_have_any_name,
         whoever_may_not_create_is_told_the_sql,

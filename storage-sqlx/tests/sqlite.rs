@@ -1,6 +1,13 @@
 //! What only SQLite has: its files, its one writer, its memory.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use cloakroom_storage::{Bytes, ErrorKind, Namespace, Storage, StorageError, Touch};
 use cloakroom_storage_sqlx::{
@@ -9,7 +16,7 @@ use cloakroom_storage_sqlx::{
 };
 use tempfile::TempDir;
 use tokio::{
-    sync::Barrier,
+    sync::{Barrier, oneshot},
     time::{sleep, timeout},
 };
 
@@ -44,6 +51,16 @@ async fn raw(url: &str) -> SqlitePool {
 
 async fn number(raw: &SqlitePool, sql: &str) -> i64 {
     raw.fetch_one(AssertSqlSafe(sql)).await.unwrap().get(0)
+}
+
+/// The default namespace with more keys than a reset takes at a time.
+async fn fill(raw: &SqlitePool) {
+    raw.execute(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 2500) INSERT INTO cloakroom SELECT \
+         CAST('cloakroom:' || n AS BLOB), CAST('value' AS BLOB), NULL FROM n",
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -279,15 +296,53 @@ async fn a_reset_in_batches_reaches_the_end_and_no_neighbour() {
     let neighbour = SqliteStorage::connect(&neighbour).await.unwrap();
     neighbour.set("key", bytes("value"), None).await.unwrap();
     raw.execute("CREATE TABLE foreign_table (n); INSERT INTO foreign_table VALUES (1)").await.unwrap();
-    raw.execute(
-        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 2500) INSERT INTO cloakroom SELECT \
-         CAST('cloakroom:' || n AS BLOB), CAST('value' AS BLOB), NULL FROM n",
-    )
-    .await
-    .unwrap();
+    fill(&raw).await;
     storage.reset().await.unwrap();
     assert_eq!(number(&raw, "SELECT count(*) FROM cloakroom").await, 2);
     assert!(neighbour.get("key").await.unwrap().is_some());
+    assert_eq!(number(&raw, "SELECT count(*) FROM foreign_table").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reset_takes_nothing_of_neighbours_that_write_meanwhile() {
+    let folder = TempDir::new().unwrap();
+    let (url, raw) = (file(&folder), raw(&file(&folder)).await);
+    let storage = open(&url).await;
+    raw.execute(
+        "CREATE TABLE foreign_table (k BLOB PRIMARY KEY, v BLOB, expires_at INTEGER); INSERT INTO foreign_table \
+         VALUES (CAST('cloakroom:key' AS BLOB), X'', NULL)",
+    )
+    .await
+    .unwrap();
+    // Each with connections of its own, as processes would.
+    let neighbours = ["cloakroom2", "cloakroom-", "cloakroo", "Cloakroom"].map(|name| {
+        let written = Arc::new(AtomicU32::new(0));
+        let (stop, mut stopped) = oneshot::channel();
+        let config = SqliteConfig::new(&url).with_namespace(Namespace::new(name).unwrap());
+        let counter = Arc::clone(&written);
+        let writing = tokio::spawn(async move {
+            let neighbour = SqliteStorage::connect(&config).await.unwrap();
+            while stopped.try_recv().is_err() {
+                let key = counter.load(Ordering::Relaxed).to_string();
+                neighbour.set(&key, bytes("value"), None).await.unwrap();
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+            neighbour
+        });
+        (written, stop, writing)
+    });
+    while neighbours.iter().any(|(written, ..)| written.load(Ordering::Relaxed) < 50) {
+        fill(&raw).await;
+        storage.reset().await.unwrap();
+        assert_eq!(number(&raw, "SELECT count(*) FROM cloakroom WHERE k GLOB 'cloakroom:*'").await, 0);
+    }
+    for (written, stop, writing) in neighbours {
+        stop.send(()).unwrap();
+        let neighbour = writing.await.unwrap();
+        for key in 0..written.load(Ordering::Relaxed) {
+            assert!(neighbour.get(&key.to_string()).await.unwrap().is_some(), "{neighbour:?} lost {key}");
+        }
+    }
     assert_eq!(number(&raw, "SELECT count(*) FROM foreign_table").await, 1);
 }
 
