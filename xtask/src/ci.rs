@@ -7,7 +7,7 @@ use comfy_table::{Table, presets};
 use crate::{
     bench,
     command::{Failure, cargo},
-    features, test,
+    features, fuzz, test,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     ("documentation", documentation),
     ("features", features::run),
     ("test", || test::run(&test::Options::default())),
+    ("fuzz", || fuzz::run(&fuzz::Options::BRIEF)),
 ];
 
 /// Runs every step, also after one has failed, and closes with a summary.
@@ -51,8 +52,8 @@ fn lock_file() -> Result<(), Failure> {
 
 fn format() -> Result<(), Failure> {
     cargo(["fmt", "--all", "--check"]).run()?;
-    for rival in bench::rivals() {
-        cargo(["fmt", "--check", "--manifest-path"]).args([rival.join("Cargo.toml")]).run()?;
+    for workspace in bench::rivals().chain([fuzz::folder()]) {
+        cargo(["fmt", "--check", "--manifest-path"]).args([workspace.join("Cargo.toml")]).run()?;
     }
     Ok(())
 }

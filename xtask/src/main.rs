@@ -1,4 +1,4 @@
-//! Developer commands of Cloakroom: `cargo xtask test`, `images`, `ci`, `bench`.
+//! Developer commands of Cloakroom: `cargo xtask test`, `images`, `fuzz`, `ci`, `bench`.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ mod debian;
 mod docker;
 mod expected;
 mod features;
+mod fuzz;
 mod images;
 mod reports;
 mod tally;
@@ -36,7 +37,9 @@ enum Task {
     Test(test::Options),
     /// Finds or starts a Docker engine and makes the images ready that the tests start, without testing.
     Images,
-    /// Runs what the continuous integration runs: format, lints, documentation, features, then `test`.
+    /// Tries inputs that nobody thought of on what reads those of strangers.
+    Fuzz(fuzz::Options),
+    /// Runs what the continuous integration runs: format, lints, documentation, features, `test`, then `fuzz`.
     Ci,
     /// Measures Cloakroom beside its rivals and its ceilings.
     Bench(bench::Options),
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Images => containers::images(),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Ci => ci::run(),
         Task::Bench(options) => bench::run(&options),
     };
