@@ -23,7 +23,7 @@ async fn nodes(url: String) -> Nodes {
 
 /// Without an atomic swap writes are lost, those to the list of a principal's sessions too.
 fn is_out_of_reach(subject: &str, nodes: &Nodes) -> bool {
-    matches!(subject, "races" | "principals") && !nodes.storages[0].capabilities().atomic_swap
+    matches!(subject, "races" | "principals" | "renewal") && !nodes.storages[0].capabilities().atomic_swap
 }
 
 macro_rules! tests {

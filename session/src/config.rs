@@ -1,6 +1,6 @@
 use std::{num::NonZeroUsize, time::Duration};
 
-use cloakroom_storage::ttl;
+use cloakroom_storage::{Capabilities, ttl};
 
 use crate::{
     Clock, Codec, ConfigError, CookieOptions, Excess, Extractor, IdGenerator, Outage, envelope::Envelope,
@@ -12,6 +12,12 @@ const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// The most that the end of a session may lag behind its last use.
 const MAX_SLACK: Duration = Duration::from_secs(60);
+
+/// How long an id that was renewed leads to its session, where nothing else is configured.
+const DEFAULT_RENEWAL_GRACE: Duration = Duration::from_secs(20);
+
+/// The most that may be configured for it.
+const MAX_RENEWAL_GRACE: Duration = Duration::from_secs(60);
 
 /// When a session is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +53,8 @@ pub struct SessionConfig {
     pub(crate) cookie: CookieOptions,
     pub(crate) idle_timeout: Duration,
     pub(crate) absolute_timeout: Option<Duration>,
+    pub(crate) renew_after: Option<Duration>,
+    pub(crate) renewal_grace: Duration,
     pub(crate) max_sessions: Option<SessionLimit>,
     pub(crate) save_policy: SavePolicy,
     pub(crate) outage: Outage,
@@ -62,6 +70,8 @@ impl Default for SessionConfig {
             cookie: CookieOptions::default(),
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
             absolute_timeout: None,
+            renew_after: None,
+            renewal_grace: DEFAULT_RENEWAL_GRACE,
             max_sessions: None,
             save_policy: SavePolicy::default(),
             outage: Outage::default(),
@@ -115,6 +125,31 @@ impl SessionConfig {
         self
     }
 
+    /// How long an id is in use before the session gets a new one, with the next request that uses the session; `None`
+    /// or zero: as long as the session lives, the default. An id that has leaked, by a log or a backup, is then good for
+    /// so long and no longer. Data, deadline and sign-in are kept; a thief who uses the id in time is renewed as well.
+    ///
+    /// Requests under way may still carry the old id, and the answer with the new one may get lost. So the old one leads
+    /// to the same session for the time of [`renewal_grace`](Self::renewal_grace), and whoever comes with it is told the
+    /// new one again. Signing out, a revocation, and [`regenerate`](crate::Session::regenerate) and the like end both
+    /// at once.
+    ///
+    /// Only ids from cookies and headers are renewed, as other sources have no way back to the client. A renewal costs
+    /// its request three round trips, those of a session with a principal six; a request with the old id costs two.
+    /// A request that takes longer than the grace loses its changes where another has renewed the id meanwhile. The
+    /// storage needs an [atomic swap](cloakroom_storage::Capabilities::atomic_swap).
+    pub fn renew_after(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.renew_after = age.into().filter(|age| !age.is_zero());
+        self
+    }
+
+    /// How long an old id leads to its session after it was [renewed](Self::renew_after): at most a minute and less
+    /// than `renew_after`, by default 20 seconds. Zero: not at all.
+    pub fn renewal_grace(mut self, grace: Duration) -> Self {
+        self.renewal_grace = grace;
+        self
+    }
+
     /// How many sessions somebody may be [signed in](crate::Session::bind) with at the same time, and what happens to
     /// one more. The default is no limit. Sign-ins that race are counted one after the other, on all nodes together.
     pub fn max_sessions(mut self, most: NonZeroUsize, excess: Excess) -> Self {
@@ -146,9 +181,17 @@ impl SessionConfig {
         self
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self, storage: &Capabilities) -> Result<(), ConfigError> {
         if self.absolute_timeout.is_some_and(|absolute| absolute < self.idle_timeout) {
             return Err(ConfigError::AbsoluteShorterThanIdle);
+        }
+        if let Some(renew_after) = self.renew_after {
+            if self.renewal_grace > MAX_RENEWAL_GRACE || self.renewal_grace >= renew_after {
+                return Err(ConfigError::RenewalGrace);
+            }
+            if !storage.atomic_swap {
+                return Err(ConfigError::RenewalNeedsAtomicSwap { backend: storage.backend });
+            }
         }
         self.extractor.check()?;
         for sink in self.extractor.sinks() {
@@ -164,7 +207,14 @@ impl SessionConfig {
         let created_ms = self.clock.now_ms();
         let deadline_ms =
             self.absolute_timeout.map(|timeout| created_ms.saturating_add(ttl::to_millis(timeout)));
-        Envelope { created_ms, deadline_ms, ..Envelope::default() }
+        Envelope { created_ms, issued_ms: created_ms, deadline_ms, ..Envelope::default() }
+    }
+
+    /// Whether the session's id has been in use for long.
+    pub(crate) fn is_id_old(&self, envelope: &Envelope) -> bool {
+        // A clock that was put back makes it an id of the future, which is young.
+        let age_ms = self.clock.now_ms().saturating_sub(envelope.issued_ms);
+        self.renew_after.is_some_and(|renew_after| Duration::from_millis(age_ms) >= renew_after)
     }
 
     /// What is left of a session that is used now: its idle timeout, or less where the deadline is nearer.

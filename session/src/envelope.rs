@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::{Clock, SessionError};
 
 /// The version that is written, and the newest that is read.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
-/// The content of version 2. Golden files of each version are in `tests/golden/`; a change needs a new version.
+/// The content of version 3. Golden files of each version are in `tests/golden/`; a change needs a new version.
 #[derive(Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Envelope {
     /// When the session began, in milliseconds since the Unix epoch.
     pub(crate) created_ms: u64,
+    /// When it got the id that it has, in milliseconds since the Unix epoch.
+    pub(crate) issued_ms: u64,
     /// When it ends whatever happens, in milliseconds since the Unix epoch.
     pub(crate) deadline_ms: Option<u64>,
     /// The session's own idle timeout, in milliseconds, where it is not the configured one.
@@ -61,7 +63,8 @@ impl Envelope {
     pub(crate) fn decode(stored: &Bytes) -> Result<Self, SessionError> {
         let (&version, encoded) = stored.split_first().ok_or(SessionError::Corrupt)?;
         match version {
-            VERSION => Self::decode_v2(stored, encoded),
+            VERSION => Self::decode_v3(stored, encoded),
+            2 => Self::decode_v2(stored, encoded),
             1 => Self::decode_v1(stored, encoded),
             0 => Err(SessionError::Corrupt),
             found => Err(SessionError::UnsupportedVersion { found, known: VERSION }),
@@ -71,11 +74,30 @@ impl Envelope {
     fn decode_v1(stored: &Bytes, encoded: &[u8]) -> Result<Self, SessionError> {
         let ((created_ms, deadline_ms, idle_ms, count), rest) = take(encoded)?;
         let values = Values::decode(stored, count, rest)?;
-        Ok(Self { created_ms, deadline_ms, idle_ms, values, ..Self::default() })
+        Ok(Self { created_ms, issued_ms: created_ms, deadline_ms, idle_ms, values, ..Self::default() })
     }
 
     fn decode_v2(stored: &Bytes, encoded: &[u8]) -> Result<Self, SessionError> {
         let ((created_ms, deadline_ms, idle_ms, authenticated_ms), rest) = take(encoded)?;
+        let (principal, values) = Self::decode_rest(stored, rest)?;
+        Ok(Self {
+            created_ms,
+            issued_ms: created_ms,
+            deadline_ms,
+            idle_ms,
+            authenticated_ms,
+            principal,
+            values,
+        })
+    }
+
+    fn decode_v3(stored: &Bytes, encoded: &[u8]) -> Result<Self, SessionError> {
+        let ((created_ms, issued_ms, deadline_ms, idle_ms, authenticated_ms), rest) = take(encoded)?;
+        let (principal, values) = Self::decode_rest(stored, rest)?;
+        Ok(Self { created_ms, issued_ms, deadline_ms, idle_ms, authenticated_ms, principal, values })
+    }
+
+    fn decode_rest(stored: &Bytes, rest: &[u8]) -> Result<(Option<Principal>, Values), SessionError> {
         let ((principal, count), rest) = take::<(Option<(&str, &str)>, u32)>(rest)?;
         let principal = match principal {
             Some((name, metadata)) => {
@@ -83,8 +105,7 @@ impl Envelope {
             }
             None => None,
         };
-        let values = Values::decode(stored, count, rest)?;
-        Ok(Self { created_ms, deadline_ms, idle_ms, authenticated_ms, principal, values })
+        Ok((principal, Values::decode(stored, count, rest)?))
     }
 
     pub(crate) fn is_past_deadline(&self, clock: &Clock) -> bool {

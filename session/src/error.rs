@@ -115,6 +115,17 @@ pub enum ConfigError {
     /// The absolute timeout is shorter than the idle timeout, which could then never apply.
     #[error("absolute_timeout is shorter than idle_timeout; make it at least as long, or leave it out")]
     AbsoluteShorterThanIdle,
+    /// The grace for renewed ids is over a minute, or as long as the ids are in use.
+    #[error("renewal_grace is over a minute or not shorter than renew_after; shorten it")]
+    RenewalGrace,
+    /// Two requests that race could each give the session a new id, of which one would outlive its sign-out.
+    #[error(
+        "renew_after needs a storage with an atomic compare-and-swap, which {backend} has not; leave it out"
+    )]
+    RenewalNeedsAtomicSwap {
+        /// The storage's backend.
+        backend: &'static str,
+    },
     /// A cookie cannot be as it is configured.
     #[error("cookie {name:?}: {reason}")]
     Cookie {

@@ -14,7 +14,7 @@ use cloakroom_storage::{Storage, Swap, Touch};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Excess, SessionConfig, SessionError, envelope::Envelope};
+use crate::{Excess, SessionConfig, SessionError, envelope::Envelope, forwarder::Record};
 
 /// The version that is written and read.
 const VERSION: u8 = 1;
@@ -51,6 +51,12 @@ pub(crate) struct Snapshot {
     /// The oldest first.
     names: Vec<Name>,
     remaining: Option<Duration>,
+}
+
+impl Snapshot {
+    pub(crate) fn names(&self, session: &str) -> bool {
+        self.names.iter().any(|name| name.key == session)
+    }
 }
 
 impl<'a> Index<'a> {
@@ -106,7 +112,7 @@ impl<'a> Index<'a> {
     pub(crate) async fn keep(&self, session: &str, ttl: Duration) -> Result<(), SessionError> {
         let mut snapshot = self.read(ttl).await?;
         for _ in 0..MAX_LOST_RACES {
-            if snapshot.names.iter().any(|name| name.key == session) {
+            if snapshot.names(session) {
                 return Ok(());
             }
             let mut names = snapshot.names.clone();
@@ -156,14 +162,16 @@ impl<'a> Index<'a> {
     async fn session(&self, key: &str) -> Result<Option<(Envelope, Option<Duration>)>, SessionError> {
         let look = Touch::new(Duration::ZERO, Duration::ZERO);
         let Some(touched) = self.storage.get_and_touch(key, look).await? else { return Ok(None) };
-        let envelope = Envelope::decode(&touched.value)?;
+        let Record::Session(envelope) = Record::decode(&touched.value)? else { return Ok(None) };
         let is_ours = envelope.principal.as_ref().is_some_and(|principal| *principal.name == *self.principal);
         Ok(is_ours.then_some((envelope, touched.remaining)))
     }
 
     /// The names, without those of ended sessions where there are many, and with room for one more.
     async fn with_room(&self, names: &[Name], replaces: Option<&str>) -> Result<Vec<Name>, SessionError> {
-        let limit = self.config.max_sessions;
+        // A session that is named already takes no further room.
+        let takes_room = !names.iter().any(|name| Some(name.key.as_str()) == replaces);
+        let limit = self.config.max_sessions.filter(|_| takes_room);
         let counts = |name: &Name| Some(name.key.as_str()) != replaces;
         let is_full = |names: &[Name]| {
             limit.is_some_and(|limit| names.iter().filter(|name| counts(name)).count() >= limit.most.get())

@@ -60,7 +60,7 @@ impl SessionLayer {
     /// Sessions in `storage`, to be configured.
     pub fn builder(storage: Arc<dyn Storage>) -> SessionLayerBuilder {
         SessionLayerBuilder {
-            source: Source::Storage(storage, SessionConfig::default()),
+            source: Source::Storage(storage, Box::default()),
             skip: None,
             on_error: ErrorHandler::default(),
         }
@@ -112,7 +112,7 @@ pub struct SessionLayerBuilder {
 }
 
 enum Source {
-    Storage(Arc<dyn Storage>, SessionConfig),
+    Storage(Arc<dyn Storage>, Box<SessionConfig>),
     Store(Store),
 }
 
@@ -121,7 +121,7 @@ impl SessionLayerBuilder {
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
         let config = match self.source {
             Source::Storage(_, config) => config,
-            Source::Store(_) => SessionConfig::default(),
+            Source::Store(_) => Box::default(),
         };
         self.source = Source::Storage(storage, config);
         self
@@ -181,6 +181,16 @@ impl SessionLayerBuilder {
         self.configure(|config| config.absolute_timeout(absolute_timeout))
     }
 
+    /// See [`SessionConfig::renew_after`].
+    pub fn renew_after(self, age: impl Into<Option<Duration>>) -> Self {
+        self.configure(|config| config.renew_after(age))
+    }
+
+    /// See [`SessionConfig::renewal_grace`].
+    pub fn renewal_grace(self, grace: Duration) -> Self {
+        self.configure(|config| config.renewal_grace(grace))
+    }
+
     /// See [`SessionConfig::max_sessions`].
     pub fn max_sessions(self, most: NonZeroUsize, excess: Excess) -> Self {
         self.configure(|config| config.max_sessions(most, excess))
@@ -208,7 +218,7 @@ impl SessionLayerBuilder {
 
     fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         if let Source::Storage(storage, config) = self.source {
-            self.source = Source::Storage(storage, change(config));
+            self.source = Source::Storage(storage, Box::new(change(*config)));
         }
         self
     }
@@ -219,7 +229,7 @@ impl SessionLayerBuilder {
     /// [`ConfigError`] with the reason, where browsers or sense refuse the configuration.
     pub fn build(self) -> Result<SessionLayer, ConfigError> {
         let store = match self.source {
-            Source::Storage(storage, config) => Store::with_config(storage, config)?,
+            Source::Storage(storage, config) => Store::with_config(storage, *config)?,
             Source::Store(store) => store,
         };
         Ok(SessionLayer::assemble(store, self.skip, self.on_error))

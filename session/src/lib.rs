@@ -24,12 +24,14 @@
 //! The session is loaded when a handler asks for it, and stored when something in it has changed: an anonymous
 //! request costs no round trip to the storage, nor does one with a cookie whose handler leaves the session
 //! alone; a read costs 1, a write 2, a sign-in ([`Session::regenerate`]) 3. Sessions with an idle timeout of
-//! their own, and those nearer to their absolute deadline than to their idle one, may cost 1 more.
+//! their own, and those nearer to their absolute deadline than to their idle one, may cost 1 more. Where ids are
+//! renewed ([`SessionConfig::renew_after`]), the request that renews one costs 3 more.
 //!
 //! # What is stored
 //!
 //! The storage key is the SHA-256 of the id, the value a versioned envelope: creation time, deadline, and the
-//! map of encoded values. A copy of the database opens nobody's session.
+//! map of encoded values. Under an id that was renewed there is the new one for a moment, encrypted with the old one.
+//! A copy of the database opens nobody's session.
 //!
 //! # Features
 //!
@@ -54,6 +56,7 @@ mod error;
 mod error_handler;
 mod extractor;
 mod form;
+mod forwarder;
 mod id;
 mod index;
 mod key;

@@ -1,5 +1,7 @@
 //! How a session reaches the storage: created, swapped, or moved to a new id, always by compare-and-swap.
 
+mod new_id;
+
 use std::time::Duration;
 
 use cloakroom_storage::{Bytes, Storage, Swap, Touch};
@@ -7,8 +9,9 @@ use cloakroom_storage::{Bytes, Storage, Swap, Touch};
 use crate::{
     SessionConfig, SessionError, SessionId,
     envelope::Envelope,
+    forwarder::Record,
     index::{Index, Snapshot},
-    state::{Pending, Saved, Stored, TtlDrift},
+    state::{NewId, Pending, Saved, Stored, TtlDrift},
 };
 
 /// How often a swap is tried again after another request was faster. Each lost race is another's gain, so this
@@ -22,7 +25,7 @@ const MAX_TAKEN_IDS: usize = 3;
 type Naming<'i> = Option<(&'i Index<'i>, Snapshot)>;
 
 /// Replays this request's changes onto what another has stored.
-type Replay<'a> = dyn Fn(&Bytes) -> Result<Envelope, SessionError> + Send + Sync + 'a;
+type Replay<'a> = dyn Fn(Envelope) -> Envelope + Send + Sync + 'a;
 
 pub(crate) async fn save(
     storage: &dyn Storage,
@@ -30,18 +33,54 @@ pub(crate) async fn save(
     replay: &Replay<'_>,
     pending: Pending,
 ) -> Result<Saved, SessionError> {
-    let Pending { id, stored, bytes, ttl, is_changed, principal, ttl_drift, .. } = pending;
+    let Pending { id, new_id, stored, bytes, ttl, is_changed, principal, ttl_drift, .. } = pending;
     let save = Save { storage, config, replay };
     let index = principal.as_deref().map(|principal| Index::of(storage, config, principal));
     let index = index.as_ref();
-    match stored {
-        None => {
+    match (stored, new_id) {
+        (None, _) => {
             let (stored, naming) = save.create(id, bytes, ttl, index, None).await?;
-            save.confirm(naming, None, Saved::Stored { stored, merged: None, ttl }).await
+            let stays = save.confirm(naming, &stored, None).await?;
+            Ok(if stays { Saved::Stored { stored, merged: None, ttl } } else { Saved::Lost })
         }
-        Some(old) if old.id != id => save.rotate(old, id, bytes, ttl, index).await,
-        Some(stored) if is_changed => save.swap(stored, bytes, ttl).await,
-        Some(stored) => save.renew(stored, ttl, ttl_drift).await,
+        (Some(old), Some(NewId::Regenerated)) => save.regenerate(old, id, bytes, ttl, index).await,
+        (Some(old), Some(NewId::Renewed)) => save.renew_id(old, id, bytes, ttl, index, is_changed).await,
+        (Some(stored), None) if is_changed => save.swap(stored, bytes, ttl).await,
+        (Some(stored), None) => save.renew_ttl(stored, ttl, ttl_drift).await,
+    }
+}
+
+/// Deletes the session, wherever other requests have moved it under the ids that it was renewed to.
+pub(crate) async fn delete(
+    storage: &dyn Storage,
+    config: &SessionConfig,
+    mut stored: Stored,
+) -> Result<(), SessionError> {
+    let save = Save { storage, config, replay: &|envelope| envelope };
+    for _ in 0..MAX_LOST_RACES {
+        let current = match storage.compare_and_swap(&stored.key, Some(&stored.bytes), None, None).await? {
+            Swap::Swapped | Swap::Conflict { current: None } => return Ok(()),
+            Swap::Conflict { current: Some(newer) } => save.locate(stored, newer).await?,
+        };
+        let Some((found, _)) = current else { return Ok(()) };
+        stored = found;
+    }
+    Err(SessionError::Contended)
+}
+
+/// Deletes the session with that id, also under the id that it was renewed to.
+pub(crate) async fn delete_by_id(
+    storage: &dyn Storage,
+    config: &SessionConfig,
+    id: SessionId,
+) -> Result<(), SessionError> {
+    let key = id.storage_key();
+    let Some(bytes) = storage.get(&key).await? else { return Ok(()) };
+    let stored = Stored { id, key, bytes: bytes.clone() };
+    let save = Save { storage, config, replay: &|envelope| envelope };
+    match save.locate(stored, bytes).await? {
+        Some((found, _)) => delete(storage, config, found).await,
+        None => Ok(()),
     }
 }
 
@@ -76,21 +115,20 @@ impl Save<'_> {
         Err(SessionError::IdTaken)
     }
 
-    /// A sign-in that a revocation has overtaken is undone.
+    /// Whether the session stays that was just stored: a sign-in that a revocation has overtaken is undone. `gone` is
+    /// not stored any more.
     async fn confirm(
         &self,
         naming: Naming<'_>,
+        stored: &Stored,
         gone: Option<&str>,
-        saved: Saved,
-    ) -> Result<Saved, SessionError> {
-        let (Some((index, snapshot)), Saved::Stored { stored, .. }) = (naming, &saved) else {
-            return Ok(saved);
-        };
-        if index.confirm(snapshot, &stored.key, gone).await? {
-            return Ok(saved);
+    ) -> Result<bool, SessionError> {
+        let Some((index, snapshot)) = naming else { return Ok(true) };
+        let stays = index.confirm(snapshot, &stored.key, gone).await?;
+        if !stays {
+            self.storage.delete(&stored.key).await?;
         }
-        self.storage.delete(&stored.key).await?;
-        Ok(Saved::Lost)
+        Ok(stays)
     }
 
     /// Stores this request's changes. Where another request was faster, they are replayed onto its result.
@@ -102,69 +140,49 @@ impl Save<'_> {
     ) -> Result<Saved, SessionError> {
         let mut merged = None;
         for _ in 0..MAX_LOST_RACES {
-            match self.put(&stored.key, Some(&stored.bytes), bytes.clone(), ttl).await? {
+            let newer = match self.put(&stored.key, Some(&stored.bytes), bytes.clone(), ttl).await? {
                 Swap::Swapped if ttl.is_zero() => return Ok(Saved::Lost),
                 Swap::Swapped => {
                     stored.bytes = bytes;
                     return Ok(Saved::Stored { stored, merged, ttl });
                 }
-                Swap::Conflict { current: None } => return Ok(Saved::Lost),
-                Swap::Conflict { current: Some(newer) } => {
-                    let envelope = (self.replay)(&newer)?;
-                    (bytes, ttl) = (envelope.encode(), self.config.ttl(&envelope));
-                    merged = Some(Box::new(envelope));
-                    stored.bytes = newer;
+                // Where ids are renewed, it may also be that the grace has passed, and the client has a new one.
+                Swap::Conflict { current: None } if self.config.renew_after.is_some() => {
+                    return Ok(Saved::Overtaken);
                 }
-            }
+                Swap::Conflict { current: None } => return Ok(Saved::Lost),
+                Swap::Conflict { current: Some(newer) } => newer,
+            };
+            let Some((found, envelope)) = self.locate(stored, newer).await? else {
+                return Ok(Saved::Overtaken);
+            };
+            let envelope = (self.replay)(envelope);
+            (bytes, ttl) = (envelope.encode(), self.config.ttl(&envelope));
+            merged = Some(Box::new(envelope));
+            stored = found;
         }
         Err(SessionError::Contended)
     }
 
-    /// Moves the session to its new id: stored there first, so that a crash in between loses nothing, then
-    /// removed from the old one, and only if nobody has changed it meanwhile.
-    async fn rotate(
-        &self,
-        mut old: Stored,
-        id: SessionId,
-        bytes: Bytes,
-        mut ttl: Duration,
-        index: Option<&Index<'_>>,
-    ) -> Result<Saved, SessionError> {
-        let (mut stored, naming) = self.create(id, bytes, ttl, index, Some(&old.key)).await?;
-        let mut merged = None;
-        for _ in 0..MAX_LOST_RACES {
-            let newer = match self.storage.compare_and_swap(&old.key, Some(&old.bytes), None, None).await {
-                Ok(Swap::Swapped) => {
-                    return self.confirm(naming, Some(&old.key), Saved::Stored { stored, merged, ttl }).await;
-                }
-                Ok(Swap::Conflict { current: Some(newer) }) => newer,
-                Ok(Swap::Conflict { current: None }) => {
-                    self.storage.delete(&stored.key).await?;
-                    return Ok(Saved::Overtaken);
-                }
-                Err(error) => {
-                    // Nobody has the new id, so what is left under it can only expire.
-                    if let Err(error) = self.storage.delete(&stored.key).await {
-                        tracing::warn!(%error, "could not remove a new session id that was not given out");
-                    }
-                    return Err(error.into());
-                }
-            };
-            let envelope = (self.replay)(&newer)?;
-            ttl = self.config.ttl(&envelope);
-            let bytes = envelope.encode();
-            if !self.put(&stored.key, Some(&stored.bytes), bytes.clone(), ttl).await?.is_swapped() {
-                return Ok(Saved::Overtaken);
-            }
-            stored.bytes = bytes;
-            merged = Some(Box::new(envelope));
-            old.bytes = newer;
+    /// The session as other requests have left it: in place, or where a renewal of its id has taken it. `None`: it has
+    /// ended there.
+    async fn locate(&self, stored: Stored, newer: Bytes) -> Result<Option<(Stored, Envelope)>, SessionError> {
+        let forwarder = match Record::decode(&newer)? {
+            Record::Session(envelope) => return Ok(Some((Stored { bytes: newer, ..stored }, envelope))),
+            Record::Forwarder(forwarder) => forwarder,
+        };
+        let Some(id) = forwarder.open(&stored.id, &self.config.clock) else { return Ok(None) };
+        let key = id.storage_key();
+        let Some(bytes) = self.storage.get(&key).await? else { return Ok(None) };
+        match Record::decode(&bytes)? {
+            Record::Session(envelope) => Ok(Some((Stored { id, key, bytes }, envelope))),
+            // An id is in use for longer than the one before it has grace.
+            Record::Forwarder(_) => Ok(None),
         }
-        Err(SessionError::Contended)
     }
 
     /// Puts the TTL right where the touch could not know the session's own.
-    async fn renew(&self, stored: Stored, ttl: Duration, drift: TtlDrift) -> Result<Saved, SessionError> {
+    async fn renew_ttl(&self, stored: Stored, ttl: Duration, drift: TtlDrift) -> Result<Saved, SessionError> {
         match drift {
             TtlDrift::TooLong => {
                 // A conflict means that another request has stored the session, with the right TTL.
@@ -176,7 +194,7 @@ impl Save<'_> {
             }
             TtlDrift::None => {}
         }
-        Ok(Saved::Renewed { ttl })
+        Ok(Saved::TtlRenewed { ttl })
     }
 
     async fn put(

@@ -4,7 +4,6 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use bytes::Bytes;
 use bytestring::ByteString;
 use cloakroom_storage::{Storage, ttl};
 use http::{Extensions, HeaderMap};
@@ -13,8 +12,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     AsKey, Codec, SessionError, SessionId, Store,
     emit::emit,
-    envelope::{Principal, Value},
+    envelope::{Envelope, Principal, Value},
     extractor::Origin,
+    forwarder::Record,
     request::RequestSession,
     save,
     state::{Emission, Life, State},
@@ -163,7 +163,8 @@ impl Session {
         self.state().id.clone()
     }
 
-    /// Whether the session began, or got a new id, in this request.
+    /// Whether the session began in this request, or got a new id by [`regenerate`](Self::regenerate) and the like.
+    /// (Not by [`renew_after`](crate::SessionConfig::renew_after).)
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.state().fresh
@@ -182,7 +183,7 @@ impl Session {
     /// [`SessionError::EmptyId`] or [`SessionError::InvalidId`] from a custom generator.
     pub fn regenerate(&self) -> Result<(), SessionError> {
         let id = self.config().id_generator.next()?;
-        self.state().renamed(id);
+        self.state().regenerate(id, self.config().clock.now_ms());
         Ok(())
     }
 
@@ -199,7 +200,7 @@ impl Session {
     /// async fn sign_in(session: Session) -> Result<(), SessionError> {
     ///     // ... check the password, then:
     ///     session.bind("user:42")?;
-    ///     session.elevate();
+    ///     session.elevate()?;
     ///     Ok(())
     /// }
     /// ```
@@ -222,7 +223,8 @@ impl Session {
             return Err(SessionError::InvalidPrincipal);
         }
         let id = self.config().id_generator.next()?;
-        self.state().bind(id, Principal { name: principal.into(), metadata: metadata.into() });
+        let principal = Principal { name: principal.into(), metadata: metadata.into() };
+        self.state().bind(id, principal, self.config().clock.now_ms());
         Ok(())
     }
 
@@ -232,11 +234,19 @@ impl Session {
         self.state().envelope.principal.as_ref().map(|principal| principal.name.to_string())
     }
 
-    /// Notes that the visitor has just proved who they are, by a password, a second factor or the like. Signing in as
-    /// somebody else forgets it.
-    pub fn elevate(&self) {
-        let now = self.config().clock.now_ms();
-        self.state().set_authenticated(Some(now));
+    /// Notes that the visitor has just proved who they are, by a password, a second factor or the like, under a new id
+    /// as by [`regenerate`](Self::regenerate): whoever had the old one has no share in it. Signing in as somebody else
+    /// forgets it.
+    ///
+    /// # Errors
+    /// Those of [`regenerate`](Self::regenerate).
+    pub fn elevate(&self) -> Result<(), SessionError> {
+        let id = self.config().id_generator.next()?;
+        let now_ms = self.config().clock.now_ms();
+        let mut state = self.state();
+        state.set_authenticated(Some(now_ms));
+        state.regenerate(id, now_ms);
+        Ok(())
     }
 
     /// Whether the last [`elevate`](Self::elevate) was no longer ago than `duration`: what to ask before a change of the
@@ -295,9 +305,22 @@ impl Session {
         self.state().stored.as_ref().map(|stored| stored.key.clone())
     }
 
+    /// The storage key of the session as it is stored now, though another request may have renewed its id meanwhile.
+    pub(crate) async fn current_key(&self) -> Result<Option<String>, SessionError> {
+        let Some(stored) = self.state().stored.clone() else { return Ok(None) };
+        if let Some(current) = self.storage().get(&stored.key).await?
+            && let Record::Forwarder(forwarder) = Record::decode(&current)?
+            && let Some(id) = forwarder.open(&stored.id, &self.config().clock)
+        {
+            return Ok(Some(id.storage_key()));
+        }
+        Ok(Some(stored.key))
+    }
+
     async fn delete_stored(&self) -> Result<(), SessionError> {
-        match self.stored_key() {
-            Some(key) => Ok(self.storage().delete(&key).await?),
+        let stored = self.state().stored.clone();
+        match stored {
+            Some(stored) => save::delete(self.storage(), self.config(), stored).await,
             None => Ok(()),
         }
     }
@@ -322,7 +345,7 @@ impl Session {
         let Some(pending) = self.state().pending(self.config()) else { return Ok(()) };
         let revision = pending.revision;
         // Asked for only when another request was faster.
-        let replay = |newer: &Bytes| self.state().replayed(newer);
+        let replay = |newer: Envelope| self.state().replayed(newer);
         let result = save::save(self.storage(), self.config(), &replay, pending).await;
         let mut state = self.state();
         match result {
@@ -331,7 +354,7 @@ impl Session {
                 Ok(())
             }
             Err(error) => {
-                state.rotation_failed();
+                state.keep_id();
                 if matches!(error, SessionError::TooManySessions { .. }) {
                     state.refused();
                 }

@@ -57,7 +57,7 @@ impl SignedIn {
     /// Whether it is that session: "this device".
     #[must_use]
     pub fn is(&self, session: &Session) -> bool {
-        session.id().storage_key() == self.key
+        session.stored_key().is_some_and(|key| key == self.key)
     }
 }
 

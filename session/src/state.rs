@@ -9,6 +9,7 @@ use crate::{
     SavePolicy, SessionConfig, SessionError, SessionId,
     changes::{Changes, Field, Revision},
     envelope::{Envelope, Principal, Value},
+    forwarder::Record,
 };
 
 /// Storages and their servers round; within this much two TTLs are the same.
@@ -21,7 +22,9 @@ pub(crate) struct State {
     /// What `fresh` goes back to when a new id cannot be stored.
     fresh_when_stored: bool,
     pub(crate) life: Life,
-    /// Where the session is stored; another id than `id` after `regenerate` and before the save.
+    /// Why `id` is to replace the one that the session is stored under.
+    new_id: Option<NewId>,
+    /// Where the session is stored; under another id than `id` until a new one is saved.
     pub(crate) stored: Option<Stored>,
     /// The session with this request's changes.
     pub(crate) envelope: Envelope,
@@ -45,6 +48,15 @@ pub(crate) enum Life {
     Refused,
     /// Nobody knows what is stored: the storage is away.
     Unknown,
+}
+
+/// Why a session gets a new id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewId {
+    /// The application asked for it. The old one is dead at once.
+    Regenerated,
+    /// The old one has been in use for long. It leads to the session for a moment yet.
+    Renewed,
 }
 
 #[derive(Clone)]
@@ -76,6 +88,7 @@ pub(crate) enum Emission {
 /// Everything that a save needs, taken at one moment.
 pub(crate) struct Pending {
     pub(crate) id: SessionId,
+    pub(crate) new_id: Option<NewId>,
     pub(crate) stored: Option<Stored>,
     /// The session with the changes, as it is to be stored.
     pub(crate) bytes: Bytes,
@@ -93,7 +106,9 @@ pub(crate) enum Saved {
     /// The session is stored, with this TTL; `merged`: its content, where other requests have changed it too.
     Stored { stored: Stored, merged: Option<Box<Envelope>>, ttl: Duration },
     /// Only the TTL was put right.
-    Renewed { ttl: Duration },
+    TtlRenewed { ttl: Duration },
+    /// It is stored as it was, under the id that it had; a later request may give it a new one.
+    NotRenewed,
     /// It was destroyed elsewhere and stays so: nothing was stored.
     Lost,
     /// It got a new id or was destroyed elsewhere before this request could give it one: nothing was stored.
@@ -109,6 +124,7 @@ impl State {
             fresh: true,
             fresh_when_stored: true,
             life: Life::Live,
+            new_id: None,
             stored: None,
             envelope,
             changes: Changes::default(),
@@ -148,6 +164,7 @@ impl State {
             fresh: false,
             fresh_when_stored: false,
             life: Life::Live,
+            new_id: None,
             stored: Some(stored),
             envelope,
             changes: Changes::default(),
@@ -158,6 +175,12 @@ impl State {
         };
         state.ends_in(remaining.map_or(ttl, |left| left.min(ttl)), config);
         state
+    }
+
+    /// The client has come with an old id, so it may not have heard of this one.
+    pub(crate) fn told_again(mut self, config: &SessionConfig) -> Self {
+        self.emission = Emission::Send(config.ttl(&self.envelope));
+        self
     }
 
     pub(crate) fn ends_in(&mut self, left: Duration, config: &SessionConfig) {
@@ -210,7 +233,7 @@ impl State {
     }
 
     /// Under a new id. Who the visitor was before has proved nothing for who they are now.
-    pub(crate) fn bind(&mut self, id: SessionId, principal: Principal) {
+    pub(crate) fn bind(&mut self, id: SessionId, principal: Principal, now_ms: u64) {
         if !self.takes_changes() {
             return;
         }
@@ -219,16 +242,30 @@ impl State {
         }
         self.changes.field(Field::Principal);
         self.envelope.principal = Some(principal);
-        self.renamed(id);
+        self.regenerate(id, now_ms);
     }
 
     /// Under another id from the next save on.
-    pub(crate) fn renamed(&mut self, id: SessionId) {
+    pub(crate) fn regenerate(&mut self, id: SessionId, now_ms: u64) {
         if self.takes_changes() {
-            self.id = id;
+            self.new_id(id, NewId::Regenerated, now_ms);
             self.fresh = true;
             self.must_store = true;
         }
+    }
+
+    /// Under another id from the next save on, if this one has been in use for long.
+    pub(crate) fn renew_old_id(&mut self, config: &SessionConfig) -> Result<(), SessionError> {
+        if config.is_id_old(&self.envelope) {
+            self.new_id(config.id_generator.next()?, NewId::Renewed, config.clock.now_ms());
+        }
+        Ok(())
+    }
+
+    fn new_id(&mut self, id: SessionId, reason: NewId, now_ms: u64) {
+        self.id = id;
+        self.new_id = Some(reason);
+        self.envelope.issued_ms = now_ms;
     }
 
     /// The session is deleted from the storage: nothing of this request is saved any more.
@@ -253,9 +290,7 @@ impl State {
             _ if self.life == Life::Unknown => self.changes.is_empty() && !self.must_store,
             _ if self.life != Life::Live => true,
             None => !self.must_store && self.envelope.values.is_empty() && self.envelope.idle_ms.is_none(),
-            Some(stored) => {
-                stored.id == self.id && self.changes.is_empty() && self.ttl_drift == TtlDrift::None
-            }
+            Some(_) => self.new_id.is_none() && self.changes.is_empty() && self.ttl_drift == TtlDrift::None,
         }
     }
 
@@ -263,6 +298,7 @@ impl State {
     pub(crate) fn pending(&self, config: &SessionConfig) -> Option<Pending> {
         (!self.is_saved()).then(|| Pending {
             id: self.id.clone(),
+            new_id: self.new_id,
             stored: self.stored.clone(),
             bytes: self.envelope.encode(),
             ttl: config.ttl(&self.envelope),
@@ -274,10 +310,12 @@ impl State {
     }
 
     /// What another request has stored meanwhile, with this one's changes.
-    pub(crate) fn replayed(&self, newer: &Bytes) -> Result<Envelope, SessionError> {
-        let mut envelope = Envelope::decode(newer)?;
-        self.changes.replay(&self.envelope, &mut envelope);
-        Ok(envelope)
+    pub(crate) fn replayed(&self, mut newer: Envelope) -> Envelope {
+        self.changes.replay(&self.envelope, &mut newer);
+        if self.new_id == Some(NewId::Regenerated) {
+            newer.issued_ms = self.envelope.issued_ms;
+        }
+        newer
     }
 
     /// Takes over how a save ended. What was changed after it began is still to be saved.
@@ -291,11 +329,13 @@ impl State {
                     self.changes.replay(&self.envelope, &mut merged);
                     self.envelope = *merged;
                 }
+                self.new_id = None;
                 self.fresh_when_stored = self.fresh;
                 self.must_store = false;
                 self.renewed(ttl, config);
             }
-            Saved::Renewed { ttl } => self.renewed(ttl, config),
+            Saved::TtlRenewed { ttl } => self.renewed(ttl, config),
+            Saved::NotRenewed => self.keep_id(),
             Saved::Lost => {
                 self.end(Life::Lost);
                 self.emission = Emission::Expire;
@@ -323,10 +363,14 @@ impl State {
     }
 
     /// A new id could not be stored: the session stays what it was, under the id that it had.
-    pub(crate) fn rotation_failed(&mut self) {
+    pub(crate) fn keep_id(&mut self) {
         if let Some(stored) = &self.stored {
             self.id = stored.id.clone();
+            self.new_id = None;
             self.fresh = self.fresh_when_stored;
+            if let Ok(Record::Session(as_stored)) = Record::decode(&stored.bytes) {
+                self.envelope.issued_ms = as_stored.issued_ms;
+            }
         }
     }
 }

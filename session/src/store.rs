@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use cloakroom_storage::{Storage, Touch};
+use cloakroom_storage::{Storage, Touch, Touched};
 use http::request::Parts;
 
 use crate::{
@@ -8,8 +8,10 @@ use crate::{
     cookie::CookieAttributes,
     envelope::Envelope,
     extractor::Origin,
+    forwarder::{Forwarder, Record},
     index::Index,
     request::RequestSession,
+    save,
     state::{State, Stored},
     types::TypeNames,
 };
@@ -53,7 +55,7 @@ impl Store {
     /// # Errors
     /// [`ConfigError`] with the reason, where browsers or sense refuse the configuration.
     pub fn with_config(storage: Arc<dyn Storage>, config: SessionConfig) -> Result<Self, ConfigError> {
-        config.check()?;
+        config.check(&storage.capabilities())?;
         Ok(Self::assemble(storage, config))
     }
 
@@ -116,7 +118,13 @@ impl Store {
             None => (None, Origin::Nowhere),
         };
         let state = match loaded {
-            Some(state) => state,
+            Some(mut state) => {
+                // Where a new id has no way back to the client, it would only lock them out.
+                if matches!(origin, Origin::Sink(_)) {
+                    state.renew_old_id(self.config())?;
+                }
+                state
+            }
             // A client's id is never adopted: an unknown one begins a session with an id of ours.
             None => State::fresh(self.config())?,
         };
@@ -135,23 +143,68 @@ impl Store {
     }
 
     async fn read(&self, id: SessionId) -> Result<Option<State>, SessionError> {
-        let config = self.config();
+        let Some((key, touched)) = self.touch(&id).await? else { return Ok(None) };
+        match Record::decode(&touched.value)? {
+            Record::Session(envelope) => {
+                let stored = Stored { id, key, bytes: touched.value.clone() };
+                self.existing(stored, envelope, &touched).await
+            }
+            Record::Forwarder(forwarder) => {
+                let Some(id) = self.forwarded(&id, &key, &forwarder, touched).await? else { return Ok(None) };
+                let Some((key, touched)) = self.touch(&id).await? else { return Ok(None) };
+                let Record::Session(envelope) = Record::decode(&touched.value)? else { return Ok(None) };
+                let stored = Stored { id, key, bytes: touched.value.clone() };
+                let state = self.existing(stored, envelope, &touched).await?;
+                Ok(state.map(|state| state.told_again(self.config())))
+            }
+        }
+    }
+
+    async fn touch(&self, id: &SessionId) -> Result<Option<(String, Touched)>, SessionError> {
         let key = id.storage_key();
-        let touch = Touch::new(config.idle_timeout, config.slack(config.idle_timeout));
-        let Some(touched) = self.storage().get_and_touch(&key, touch).await? else { return Ok(None) };
-        let envelope = Envelope::decode(&touched.value)?;
+        let idle_timeout = self.config().idle_timeout;
+        let touch = Touch::new(idle_timeout, self.config().slack(idle_timeout));
+        Ok(self.storage().get_and_touch(&key, touch).await?.map(|touched| (key, touched)))
+    }
+
+    /// The id that a session was renewed to, while there is grace. The touch that read the forwarder has taken it for a
+    /// session and given it the TTL of one.
+    async fn forwarded(
+        &self,
+        old: &SessionId,
+        key: &str,
+        forwarder: &Forwarder,
+        touched: Touched,
+    ) -> Result<Option<SessionId>, SessionError> {
+        let clock = &self.config().clock;
+        if touched.extended {
+            let (stored, grace) = (touched.value, forwarder.remaining(clock));
+            let _ = self
+                .storage()
+                .compare_and_swap(key, Some(&stored), Some(stored.clone()), Some(grace))
+                .await?;
+        }
+        Ok(forwarder.open(old, clock))
+    }
+
+    async fn existing(
+        &self,
+        stored: Stored,
+        envelope: Envelope,
+        touched: &Touched,
+    ) -> Result<Option<State>, SessionError> {
+        let (config, key) = (self.config(), &stored.key);
         if envelope.is_past_deadline(&config.clock) {
-            self.storage().delete(&key).await?;
+            self.storage().delete(key).await?;
             return Ok(None);
         }
         if let Some(principal) = envelope.principal.as_ref().filter(|_| touched.extended) {
             // Now and then, as the TTL is extended. It is no reason to turn the visitor away.
             let index = Index::of(self.storage(), config, &principal.name);
-            if let Err(error) = index.keep(&key, config.ttl(&envelope)).await {
+            if let Err(error) = index.keep(key, config.ttl(&envelope)).await {
                 tracing::warn!(%error, "the list of a principal's sessions could not be renewed");
             }
         }
-        let stored = Stored { id, key, bytes: touched.value };
         Ok(Some(State::existing(config, stored, envelope, touched.extended, touched.remaining)))
     }
 
@@ -161,7 +214,7 @@ impl Store {
     /// [`SessionError::EmptyId`]; [`SessionError::Storage`].
     pub async fn delete(&self, id: &str) -> Result<(), SessionError> {
         match parse(id)? {
-            Some(id) => Ok(self.storage().delete(&id.storage_key()).await?),
+            Some(id) => save::delete_by_id(self.storage(), self.config(), id).await,
             None => Ok(()),
         }
     }
@@ -200,7 +253,10 @@ impl Store {
     /// [`SessionError::Storage`]: some sessions may be ended already, call it again. [`SessionError::Contended`] after
     /// very many lost races against sign-ins.
     pub async fn revoke(&self, principal: &str, except: Option<&Session>) -> Result<usize, SessionError> {
-        let except = except.and_then(Session::stored_key);
+        let except = match except {
+            Some(session) => session.current_key().await?,
+            None => None,
+        };
         Index::of(self.storage(), self.config(), principal).revoke(except.as_deref()).await
     }
 

@@ -25,7 +25,7 @@ fn app() -> App {
         session.set("avatar", &[0_u8, 255][..]).unwrap();
         session.set_idle_timeout(Duration::from_secs(60));
         session.bind_with("user:42", "a browser").unwrap();
-        session.elevate();
+        session.elevate().unwrap();
     };
     let read = async |session: Session| {
         let name = session.get::<String>("name").unwrap();
@@ -57,8 +57,8 @@ fn golden(name: &str) -> Arc<[u8]> {
 }
 
 #[tokio::test]
-async fn version_2_is_written_as_the_golden_files_are() {
-    for (path, file) in [("/empty", "v2-empty.bin"), ("/fill", "v2-filled.bin")] {
+async fn version_3_is_written_as_the_golden_files_are() {
+    for (path, file) in [("/empty", "v3-empty.bin"), ("/fill", "v3-filled.bin")] {
         let app = app();
         get(&app.router, path, &[]).await;
         assert_eq!(app.stored_session().await.value, &*golden(file), "{file}");
@@ -74,6 +74,8 @@ async fn every_version_is_read_as_it_was_written() {
         ("v1-filled.bin", format!("{values} {deadline} None false")),
         ("v2-empty.bin", format!("None None None {deadline} None false")),
         ("v2-filled.bin", format!("{values} {deadline} Some(\"user:42\") true")),
+        ("v3-empty.bin", format!("None None None {deadline} None false")),
+        ("v3-filled.bin", format!("{values} {deadline} Some(\"user:42\") true")),
     ] {
         let app = app();
         get(&app.router, "/fill", &[]).await;
@@ -84,15 +86,29 @@ async fn every_version_is_read_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn every_truncation_of_an_envelope_is_an_error_and_no_panic() {
-    let whole = golden("v2-filled.bin");
+async fn a_forwarder_is_read_as_the_golden_file_is() {
+    let app = app();
+    get(&app.router, "/fill", &[]).await;
+    // The SHA-256 of that id.
+    let key = "7sGjEKTLSqBe0IlQAyZOAFpv63qiL2SiI2e_gIqeHUM";
+    app.storage.set(key, Bytes::from_owner(golden("v1-forwarder.bin")), None).await.unwrap();
+    let reply = Browser::with_id("an-old-id").get(&app.router, "/read").await;
+    assert!(reply.body.starts_with("Some(\"Ada\")"), "{}", reply.body);
+    assert_eq!(reply.new_id(), ID);
+}
+
+#[tokio::test]
+async fn every_truncation_of_what_is_stored_is_an_error_and_no_panic() {
     let app = app();
     get(&app.router, "/fill", &[]).await;
     let key = app.stored_session().await.key;
-    for length in 0..whole.len() {
-        app.storage.set(&key, Bytes::copy_from_slice(&whole[..length]), None).await.unwrap();
-        let reply = Browser::with_id(ID).get(&app.router, "/read").await;
-        assert_eq!(reply.status.as_u16(), 500, "{length} bytes");
-        assert_eq!(app.storage.get(&key).await.unwrap().unwrap(), whole[..length], "kept as it is");
+    for file in ["v1-filled.bin", "v2-filled.bin", "v3-filled.bin", "v1-forwarder.bin"] {
+        let whole = golden(file);
+        for length in 0..whole.len() {
+            app.storage.set(&key, Bytes::copy_from_slice(&whole[..length]), None).await.unwrap();
+            let reply = Browser::with_id(ID).get(&app.router, "/read").await;
+            assert_eq!(reply.status.as_u16(), 500, "{length} bytes of {file}");
+            assert_eq!(app.storage.get(&key).await.unwrap().unwrap(), whole[..length], "kept as it is");
+        }
     }
 }

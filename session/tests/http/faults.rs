@@ -12,37 +12,68 @@ use cloakroom_storage::{
     Touched, async_trait,
 };
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Fails,
+    /// What it does is done, but nobody learns of it. (Only swaps do; what else there is fails.)
+    LosesTheAnswer,
     Hangs,
 }
 
 /// Which operations misbehave from now on.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<HashMap<Operation, Fault>>>);
+pub(crate) struct Faults(Arc<Mutex<Planned>>);
+
+#[derive(Default)]
+struct Planned {
+    of: HashMap<Operation, Fault>,
+    /// After so many more operations, of whatever kind, all misbehave.
+    of_all: Option<(usize, Fault)>,
+    has_struck: bool,
+}
 
 impl Faults {
     pub(crate) fn fail(&self, operation: Operation) {
-        self.0.lock().unwrap().insert(operation, Fault::Fails);
+        self.0.lock().unwrap().of.insert(operation, Fault::Fails);
     }
 
     pub(crate) fn hang(&self, operation: Operation) {
-        self.0.lock().unwrap().insert(operation, Fault::Hangs);
+        self.0.lock().unwrap().of.insert(operation, Fault::Hangs);
     }
 
-    pub(crate) fn heal(&self) {
-        self.0.lock().unwrap().clear();
+    pub(crate) fn all_after(&self, operations: usize, fault: Fault) {
+        self.0.lock().unwrap().of_all = Some((operations, fault));
+    }
+
+    /// Whether any fault was met.
+    pub(crate) fn heal(&self) -> bool {
+        std::mem::take(&mut *self.0.lock().unwrap()).has_struck
+    }
+
+    /// The fault that an operation meets now.
+    fn meet(&self, operation: Operation) -> Option<Fault> {
+        let mut planned = self.0.lock().unwrap();
+        let mut fault = planned.of.get(&operation).copied();
+        match &mut planned.of_all {
+            Some((0, of_all)) => fault = Some(*of_all),
+            Some((operations, _)) => *operations -= 1,
+            None => {}
+        }
+        planned.has_struck |= fault.is_some();
+        fault
     }
 
     async fn check(&self, operation: Operation) -> Result<()> {
-        let fault = self.0.lock().unwrap().get(&operation).copied();
-        match fault {
+        match self.meet(operation) {
             None => Ok(()),
-            Some(Fault::Fails) => Err(StorageError::new(ErrorKind::Unavailable, "faulty", operation)),
+            Some(Fault::Fails | Fault::LosesTheAnswer) => Err(failure(operation)),
             Some(Fault::Hangs) => std::future::pending().await,
         }
     }
+}
+
+fn failure(operation: Operation) -> StorageError {
+    StorageError::new(ErrorKind::Unavailable, "faulty", operation)
 }
 
 pub(crate) struct Faulty<S> {
@@ -89,11 +120,17 @@ impl<S: Storage> Storage for Faulty<S> {
         ttl: Option<Duration>,
     ) -> Result<Swap> {
         // A swap that deletes is a delete to whoever breaks deletes.
-        if new.is_none() {
-            self.faults.check(Operation::Delete).await?;
+        let deletes = new.is_none() && self.faults.0.lock().unwrap().of.contains_key(&Operation::Delete);
+        let operation = if deletes { Operation::Delete } else { Operation::CompareAndSwap };
+        match self.faults.meet(operation) {
+            None => self.inner.compare_and_swap(key, expected, new, ttl).await,
+            Some(Fault::Fails) => Err(failure(operation)),
+            Some(Fault::LosesTheAnswer) => {
+                let _ = self.inner.compare_and_swap(key, expected, new, ttl).await?;
+                Err(failure(operation))
+            }
+            Some(Fault::Hangs) => std::future::pending().await,
         }
-        self.faults.check(Operation::CompareAndSwap).await?;
-        self.inner.compare_and_swap(key, expected, new, ttl).await
     }
 
     async fn scan(&self, after: Option<Cursor>, limit: NonZeroUsize) -> Result<Page> {

@@ -70,7 +70,8 @@ async fn undecodable_data_is_an_error_and_is_kept() {
         ("version zero", b"\x00anything", "damaged"),
         ("trailing bytes", b"\x01\x00\x00\x00\x00\xff", "damaged"),
         ("trailing bytes of version 2", b"\x02\x00\x00\x00\x00\x00\x00\xff", "damaged"),
-        ("future version", b"\x03anything", "version 3"),
+        ("trailing bytes of version 3", b"\x03\x00\x00\x00\x00\x00\x00\x00\xff", "damaged"),
+        ("future version", b"\x04anything", "version 4"),
     ];
     for (name, bytes, expected) in stored {
         let app = App::with(routes(), |layer| {

@@ -11,12 +11,14 @@ mod extractors;
 mod faults;
 mod frameworks;
 mod hostile;
+mod interrupted;
 mod loading;
 mod outage;
 mod over_memory;
 #[path = "../over_storage/mod.rs"]
 mod over_storage;
 mod principals;
+mod renewal;
 mod round_trips;
 mod specification;
 mod timeouts;

@@ -8,6 +8,7 @@ use cloakroom_storage::Storage;
 pub(crate) mod lifetime;
 pub(crate) mod principals;
 pub(crate) mod races;
+pub(crate) mod renewal;
 
 /// The nodes of one application.
 pub(crate) struct Nodes {
@@ -70,6 +71,17 @@ macro_rules! for_each_promise {
             principals::racing_sign_ins_never_exceed_the_limit,
             principals::the_oldest_make_room_and_sessions_that_have_ended_do_not_count,
             principals::a_list_that_was_lost_heals_as_its_sessions_are_used,
+            renewal::an_old_id_is_renewed_and_leads_to_the_same_session_while_there_is_grace,
+            renewal::of_racing_requests_one_renews_the_id_and_all_writes_survive,
+            renewal::a_write_under_way_follows_the_session_to_its_new_id,
+            renewal::after_a_sign_out_under_either_id_neither_works,
+            renewal::a_sign_out_under_way_follows_the_session_to_its_new_id,
+            renewal::after_a_regenerate_a_sign_in_or_a_proof_neither_id_works,
+            renewal::a_sign_in_under_way_follows_the_session_to_its_new_id,
+            renewal::a_renewed_session_is_listed_once_and_revoked_under_both_ids,
+            renewal::whatever_the_interleaving_a_revocation_ends_sessions_that_are_being_renewed,
+            renewal::racing_renewals_take_no_room_from_other_sessions,
+            renewal::a_revocation_that_spares_its_own_session_spares_it_under_its_new_id,
         }
     };
 }
