@@ -28,6 +28,8 @@ pub enum Service {
     Valkey,
     /// PostgreSQL.
     Postgres,
+    /// PostgreSQL behind PgBouncer in transaction mode; its URL says that no statement is to be prepared.
+    Pgbouncer,
     /// MariaDB.
     Mariadb,
     /// MySQL.
@@ -42,13 +44,14 @@ pub enum Service {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Redis,
         Self::RedisTls,
         Self::RedisCluster,
         Self::RedisSentinel,
         Self::Valkey,
         Self::Postgres,
+        Self::Pgbouncer,
         Self::Mariadb,
         Self::Mysql,
         Self::Mongodb,
@@ -66,6 +69,7 @@ impl Service {
             Self::RedisSentinel => "redis-sentinel",
             Self::Valkey => "valkey",
             Self::Postgres => "postgres",
+            Self::Pgbouncer => "pgbouncer",
             Self::Mariadb => "mariadb",
             Self::Mysql => "mysql",
             Self::Mongodb => "mongodb",

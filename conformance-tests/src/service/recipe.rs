@@ -43,7 +43,7 @@ pub(super) enum Security {
 }
 
 /// The one that a variable such as `CLOAKROOM_IMAGE_REDIS` names, or else the official image. Of FerretDB 1, there is
-/// the one that `cargo xtask images` builds.
+/// the one that `cargo xtask images` builds, as of PgBouncer with a PostgreSQL beside it.
 pub(super) fn image(service: Service) -> String {
     let (name, default) = named_image(service);
     env::var(format!("CLOAKROOM_IMAGE_{name}")).unwrap_or_else(|_| default.to_owned())
@@ -61,6 +61,7 @@ const fn named_image(service: Service) -> (&'static str, &'static str) {
         }
         Service::Valkey => ("VALKEY", "valkey/valkey:8.1"),
         Service::Postgres => ("POSTGRES", "postgres:17"),
+        Service::Pgbouncer => ("PGBOUNCER", "cloakroom/debian-postgresql:15"),
         Service::Mariadb => ("MARIADB", "mariadb:11.8"),
         Service::Mysql => ("MYSQL", "mysql:8.4"),
         Service::Mongodb => ("MONGODB", "mongo:8"),
@@ -93,6 +94,9 @@ const REDIS_TLS: &[&str] = &[
     "--tls-auth-clients",
     "no",
 ];
+
+const POSTGRES_ACCOUNT: &[(&str, &str)] =
+    &[("POSTGRES_USER", "cloakroom"), ("POSTGRES_PASSWORD", "cloakroom"), ("POSTGRES_DB", "cloakroom")];
 
 const PING: Probe = Probe { question: b"PING\r\n", answers: &["+PONG"] };
 const CLUSTER: Probe =
@@ -152,13 +156,16 @@ impl Recipe {
                 ..recipe
             },
             Service::Postgres => Self {
-                variables: &[
-                    ("POSTGRES_USER", "cloakroom"),
-                    ("POSTGRES_PASSWORD", "cloakroom"),
-                    ("POSTGRES_DB", "cloakroom"),
-                ],
+                variables: POSTGRES_ACCOUNT,
                 command: &["postgres", "-c", "max_connections=500"],
                 ports: Ports::Inside(&[5432]),
+                probes: vec![(0, POSTGRES)],
+                ..recipe
+            },
+            Service::Pgbouncer => Self {
+                variables: POSTGRES_ACCOUNT,
+                command: &["sh", "-c", include_str!("pgbouncer.sh")],
+                ports: Ports::Inside(&[6432]),
                 probes: vec![(0, POSTGRES)],
                 ..recipe
             },
@@ -200,6 +207,10 @@ impl Recipe {
             Service::RedisCluster => format!("redis+cluster://{}", list(ports)),
             Service::RedisSentinel => format!("redis+sentinel://{}?service=main", list(&ports[2..])),
             Service::Postgres => format!("postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
+            Service::Pgbouncer => format!(
+                "postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom?statement-cache-capacity=0",
+                ports[0]
+            ),
             Service::Mariadb | Service::Mysql => {
                 format!("mysql://root:cloakroom@127.0.0.1:{}/cloakroom", ports[0])
             }
