@@ -22,8 +22,12 @@ pub enum Service {
     RedisTls,
     /// Three Redis masters with a replica each.
     RedisCluster,
+    /// Three Redis masters with a replica each, spoken to over TLS.
+    RedisClusterTls,
     /// A Redis master and its replica, watched by three sentinels.
     RedisSentinel,
+    /// A Redis master, its replica and three sentinels, all spoken to over TLS.
+    RedisSentinelTls,
     /// One Valkey server.
     Valkey,
     /// PostgreSQL.
@@ -44,11 +48,13 @@ pub enum Service {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Redis,
         Self::RedisTls,
         Self::RedisCluster,
+        Self::RedisClusterTls,
         Self::RedisSentinel,
+        Self::RedisSentinelTls,
         Self::Valkey,
         Self::Postgres,
         Self::Pgbouncer,
@@ -66,7 +72,9 @@ impl Service {
             Self::Redis => "redis",
             Self::RedisTls => "redis-tls",
             Self::RedisCluster => "redis-cluster",
+            Self::RedisClusterTls => "redis-cluster-tls",
             Self::RedisSentinel => "redis-sentinel",
+            Self::RedisSentinelTls => "redis-sentinel-tls",
             Self::Valkey => "valkey",
             Self::Postgres => "postgres",
             Self::Pgbouncer => "pgbouncer",

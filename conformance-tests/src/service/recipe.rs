@@ -56,9 +56,12 @@ pub(super) fn image_name(service: Service) -> &'static str {
 
 const fn named_image(service: Service) -> (&'static str, &'static str) {
     match service {
-        Service::Redis | Service::RedisTls | Service::RedisCluster | Service::RedisSentinel => {
-            ("REDIS", "redis:8.2")
-        }
+        Service::Redis
+        | Service::RedisTls
+        | Service::RedisCluster
+        | Service::RedisClusterTls
+        | Service::RedisSentinel
+        | Service::RedisSentinelTls => ("REDIS", "redis:8.2"),
         Service::Valkey => ("VALKEY", "valkey/valkey:8.1"),
         Service::Postgres => ("POSTGRES", "postgres:17"),
         Service::Pgbouncer => ("PGBOUNCER", "cloakroom/debian-postgresql:15"),
@@ -149,11 +152,25 @@ impl Recipe {
                 probes: (0..6).map(|port| (port, CLUSTER)).collect(),
                 ..recipe
             },
+            Service::RedisClusterTls => Self {
+                ports: Ports::Same(12),
+                security: Security::Tls,
+                probes: (6..12).map(|port| (port, CLUSTER)).collect(),
+                service,
+                ..Self::of(Service::RedisCluster)
+            },
             Service::RedisSentinel => Self {
                 command: &["sh", "-c", include_str!("redis-sentinel.sh")],
                 ports: Ports::Same(5),
                 probes: (2..5).map(|port| (port, SENTINEL)).collect(),
                 ..recipe
+            },
+            Service::RedisSentinelTls => Self {
+                ports: Ports::Same(10),
+                security: Security::Tls,
+                probes: (7..10).map(|port| (port, SENTINEL)).collect(),
+                service,
+                ..Self::of(Service::RedisSentinel)
             },
             Service::Postgres => Self {
                 variables: POSTGRES_ACCOUNT,
@@ -205,6 +222,13 @@ impl Recipe {
             Service::Redis | Service::Valkey => format!("redis://127.0.0.1:{}", ports[0]),
             Service::RedisTls => format!("rediss://127.0.0.1:{}?root_certificate={authority}", ports[1]),
             Service::RedisCluster => format!("redis+cluster://{}", list(ports)),
+            Service::RedisClusterTls => {
+                format!("rediss+cluster://{}?root_certificate={authority}", list(&ports[..6]))
+            }
+            Service::RedisSentinelTls => {
+                let sentinels = list(&ports[2..5]);
+                format!("rediss+sentinel://{sentinels}?service=main&root_certificate={authority}")
+            }
             Service::RedisSentinel => format!("redis+sentinel://{}?service=main", list(&ports[2..])),
             Service::Postgres => format!("postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
             Service::Pgbouncer => format!(
