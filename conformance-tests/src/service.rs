@@ -22,12 +22,18 @@ pub enum Service {
     RedisTls,
     /// Three Redis masters with a replica each.
     RedisCluster,
+    /// Three Redis masters with a replica each, spoken to over TLS.
+    RedisClusterTls,
     /// A Redis master and its replica, watched by three sentinels.
     RedisSentinel,
+    /// A Redis master, its replica and three sentinels, all spoken to over TLS.
+    RedisSentinelTls,
     /// One Valkey server.
     Valkey,
     /// PostgreSQL.
     Postgres,
+    /// PostgreSQL behind PgBouncer in transaction mode; its URL says that no statement is to be prepared.
+    Pgbouncer,
     /// MariaDB.
     Mariadb,
     /// MySQL.
@@ -42,13 +48,16 @@ pub enum Service {
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Redis,
         Self::RedisTls,
         Self::RedisCluster,
+        Self::RedisClusterTls,
         Self::RedisSentinel,
+        Self::RedisSentinelTls,
         Self::Valkey,
         Self::Postgres,
+        Self::Pgbouncer,
         Self::Mariadb,
         Self::Mysql,
         Self::Mongodb,
@@ -63,9 +72,12 @@ impl Service {
             Self::Redis => "redis",
             Self::RedisTls => "redis-tls",
             Self::RedisCluster => "redis-cluster",
+            Self::RedisClusterTls => "redis-cluster-tls",
             Self::RedisSentinel => "redis-sentinel",
+            Self::RedisSentinelTls => "redis-sentinel-tls",
             Self::Valkey => "valkey",
             Self::Postgres => "postgres",
+            Self::Pgbouncer => "pgbouncer",
             Self::Mariadb => "mariadb",
             Self::Mysql => "mysql",
             Self::Mongodb => "mongodb",

@@ -14,11 +14,12 @@ mod browser;
 
 /// Those that a client reaches at one address. Where servers tell their clients of each other, the clients go past
 /// the counter; they send what one server is sent.
-const SERVICES: [Service; 9] = [
+const SERVICES: [Service; 10] = [
     Service::Redis,
     Service::RedisTls,
     Service::Valkey,
     Service::Postgres,
+    Service::Pgbouncer,
     Service::Mariadb,
     Service::Mysql,
     Service::Mongodb,

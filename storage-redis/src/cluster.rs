@@ -208,8 +208,16 @@ impl Cluster {
 impl Source {
     async fn connect(&self) -> Result<ClusterConnection, Fault> {
         let limit = self.connect_timeout;
-        let connected = timeout(limit, self.client.get_async_connection()).await;
-        Ok(connected.map_err(|_| Fault::ConnectTimeout(limit))??)
+        let connecting = async {
+            loop {
+                match self.client.get_async_connection().await.map_err(Fault::from) {
+                    // A dial has a part of the time only, and many may dial at once after a restart.
+                    Err(fault) if fault.is_of_slow_nodes() => {}
+                    connected => return connected,
+                }
+            }
+        };
+        timeout(limit, connecting).await.unwrap_or(Err(Fault::ConnectTimeout(limit)))
     }
 }
 

@@ -81,6 +81,12 @@ impl Fault {
         matches!(self, Self::Driver(error) if error.is_timeout())
     }
 
+    /// Whether no node of a cluster has answered in the time that each was given. The driver hands on the text of one.
+    pub(crate) fn is_of_slow_nodes(&self) -> bool {
+        let says = |error: &RedisError| error.detail().is_some_and(|detail| detail.contains("timed out"));
+        self.is_timeout() || matches!(self, Self::Driver(error) if error.kind() == Driver::Io && says(error))
+    }
+
     /// What the caller of the storage is told.
     pub(crate) fn during(self, operation: Operation) -> StorageError {
         let (kind, detail) = self.told(operation);

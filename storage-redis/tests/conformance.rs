@@ -13,8 +13,14 @@ fn suite(service: Service) -> Suite {
 }
 
 fn main() -> ExitCode {
-    test_main(
-        [Service::Redis, Service::RedisTls, Service::RedisCluster, Service::RedisSentinel, Service::Valkey]
-            .map(suite),
-    )
+    let services = [
+        Service::Redis,
+        Service::RedisTls,
+        Service::RedisCluster,
+        Service::RedisClusterTls,
+        Service::RedisSentinel,
+        Service::RedisSentinelTls,
+        Service::Valkey,
+    ];
+    test_main(services.map(suite))
 }

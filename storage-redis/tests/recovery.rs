@@ -7,8 +7,12 @@ use std::time::Duration;
 use cloakroom_conformance::{Service, service_tests};
 use cloakroom_storage::{ErrorKind, Storage, Touch};
 use cloakroom_storage_redis::{RedisConfig, RedisStorage};
-use support::{Passage, Road, administer, bytes, connect, fresh, with_user, works_again};
-use tokio::time::{Instant, sleep, timeout};
+use support::{Passage, Road, administer, bytes, connect, fresh, nodes::Node, with_user, works_again};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep, timeout},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -135,6 +139,21 @@ async fn a_storage_that_was_closed_dials_no_more(url: String) {
     assert_eq!(storage.get("key").await.unwrap_err().kind(), ErrorKind::Closed);
 }
 
+async fn a_cluster_that_is_slow_to_answer_is_dialed_again(url: String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = RedisConfig::new(format!("redis+cluster://{}", listener.local_addr().unwrap()));
+    let node = Node::of(&url).remove(0);
+    tokio::spawn(async move {
+        let _unanswered = listener.accept().await.unwrap();
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = TcpStream::connect(&node.host).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    let config = config.with_namespace(fresh()).with_connect_timeout(20 * SECOND);
+    RedisStorage::connect(&config).await.unwrap().set("key", bytes("value"), None).await.unwrap();
+}
+
 async fn a_runtime_that_has_ended_lets_no_operation_hang(url: String) {
     let opened = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -161,6 +180,7 @@ service_tests! {
     Service::RedisCluster => [
         a_killed_connection_comes_back,
         scripts_that_the_nodes_forgot_are_sent_again,
+        a_cluster_that_is_slow_to_answer_is_dialed_again,
         operations_that_were_given_up_confuse_no_answers,
     ],
 }

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         sqlite_memory(),
         postgres(),
         postgres_without_prepared_statements(),
+        postgres_behind_pgbouncer(),
         mariadb(),
         mariadb_without_prepared_statements(),
         mysql(),
@@ -59,11 +60,17 @@ fn postgres() -> Suite {
     })
 }
 
-/// As behind a pooler in transaction mode.
 fn postgres_without_prepared_statements() -> Suite {
     Suite::on("postgres without prepared statements", Service::Postgres, |url, namespace| async move {
         let config = patient(PostgresConfig::new(url)).with_namespace(namespace).with_statement_cache(false);
         PostgresStorage::connect(&config).await
+    })
+}
+
+/// In transaction mode. Its URL switches the statement cache off.
+fn postgres_behind_pgbouncer() -> Suite {
+    Suite::on("postgres behind pgbouncer", Service::Pgbouncer, |url, namespace| async move {
+        PostgresStorage::connect(&patient(PostgresConfig::new(url)).with_namespace(namespace)).await
     })
 }
 

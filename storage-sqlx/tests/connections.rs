@@ -4,8 +4,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use cloakroom_conformance::{Service, service_tests};
+use cloakroom_conformance::{Service, fresh_namespace, service_tests};
 use cloakroom_storage::{ErrorKind, Storage, Touch};
+use cloakroom_storage_sqlx::{PostgresConfig, PostgresStorage};
 use support::{Options, Relay, SECRET, Server, bytes, fresh, is, until, with_database, with_user};
 use tokio::time::timeout;
 
@@ -229,6 +230,31 @@ async fn no_connections_are_one_that_is_kept(url: String) {
     server.drop_table(&options.table).await;
 }
 
+async fn prepared_statements_that_a_pooler_loses_are_misconfigured(url: String) {
+    let namespace = fresh_namespace();
+    let config = |url: &str| {
+        let config = PostgresConfig::new(url).with_namespace(namespace.clone()).with_sweep_interval(None);
+        config.with_connect_timeout(Duration::from_secs(60))
+    };
+    let (unprepared, prepared) = (config(&url), config(url.split_once('?').unwrap().0));
+    let storage = PostgresStorage::connect(&unprepared).await.unwrap();
+    // Once the pooler has more connections than one, it hands out another for each transaction.
+    let error = loop {
+        for set in futures((0..8).map(|_| storage.set(SECRET, bytes(SECRET), None))).await {
+            set.unwrap();
+        }
+        match PostgresStorage::connect(&prepared).await {
+            Ok(prepared) => match prepared.get(SECRET).await {
+                Ok(_) => {}
+                Err(error) => break error,
+            },
+            Err(error) => break error,
+        }
+    };
+    is(&error, ErrorKind::Misconfigured, "statement-cache-capacity=0");
+    storage.reset().await.unwrap();
+}
+
 async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut all: Vec<_> = all.map(Box::pin).collect();
     let mut done: Vec<Option<F::Output>> = all.iter().map(|_| None).collect();
@@ -260,6 +286,7 @@ service_tests! {
         callers_who_give_up_leave_no_more_connections_than_configured,
         no_connections_are_one_that_is_kept,
     ],
+    Service::Pgbouncer => [prepared_statements_that_a_pooler_loses_are_misconfigured],
     Service::Mariadb => [
         an_operation_is_one_round_trip,
         a_touch_within_the_slack_writes_nothing,

@@ -32,7 +32,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         if options.without_containers { Containers::refused() } else { Containers::prepare(options.keep) };
     let folder = clean_report_folder()?;
     let mut tally = Tally::default();
-    let outcome = cargo(["test", "--workspace", "--all-features", "--no-fail-fast"])
+    // Not `--workspace`, for which cargo would leave out of account which packages the arguments name.
+    let outcome = cargo(["test", "--all-features", "--no-fail-fast"])
         .args(&options.arguments)
         .env("CLOAKROOM_REPORT_DIR", &folder)
         .envs(containers.environment())

@@ -1,6 +1,6 @@
 use std::{env, fs, io, path::PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, Error, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, Error, IsCa, KeyPair};
 
 /// A certificate for `localhost` and 127.0.0.1, and the authority that signed it, made anew for every container.
 pub(super) struct Certificate {
@@ -13,6 +13,8 @@ impl Certificate {
     pub(super) fn new() -> Result<Self, Error> {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // The servers take a certificate that is named like its issuer for one that signed itself.
+        authority.distinguished_name.push(DnType::CommonName, "Cloakroom's tests");
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];

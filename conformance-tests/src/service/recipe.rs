@@ -43,7 +43,7 @@ pub(super) enum Security {
 }
 
 /// The one that a variable such as `CLOAKROOM_IMAGE_REDIS` names, or else the official image. Of FerretDB 1, there is
-/// the one that `cargo xtask images` builds.
+/// the one that `cargo xtask images` builds, as of PgBouncer with a PostgreSQL beside it.
 pub(super) fn image(service: Service) -> String {
     let (name, default) = named_image(service);
     env::var(format!("CLOAKROOM_IMAGE_{name}")).unwrap_or_else(|_| default.to_owned())
@@ -56,11 +56,15 @@ pub(super) fn image_name(service: Service) -> &'static str {
 
 const fn named_image(service: Service) -> (&'static str, &'static str) {
     match service {
-        Service::Redis | Service::RedisTls | Service::RedisCluster | Service::RedisSentinel => {
-            ("REDIS", "redis:8.2")
-        }
+        Service::Redis
+        | Service::RedisTls
+        | Service::RedisCluster
+        | Service::RedisClusterTls
+        | Service::RedisSentinel
+        | Service::RedisSentinelTls => ("REDIS", "redis:8.2"),
         Service::Valkey => ("VALKEY", "valkey/valkey:8.1"),
         Service::Postgres => ("POSTGRES", "postgres:17"),
+        Service::Pgbouncer => ("PGBOUNCER", "cloakroom/debian-postgresql:15"),
         Service::Mariadb => ("MARIADB", "mariadb:11.8"),
         Service::Mysql => ("MYSQL", "mysql:8.4"),
         Service::Mongodb => ("MONGODB", "mongo:8"),
@@ -93,6 +97,9 @@ const REDIS_TLS: &[&str] = &[
     "--tls-auth-clients",
     "no",
 ];
+
+const POSTGRES_ACCOUNT: &[(&str, &str)] =
+    &[("POSTGRES_USER", "cloakroom"), ("POSTGRES_PASSWORD", "cloakroom"), ("POSTGRES_DB", "cloakroom")];
 
 const PING: Probe = Probe { question: b"PING\r\n", answers: &["+PONG"] };
 const CLUSTER: Probe =
@@ -145,20 +152,37 @@ impl Recipe {
                 probes: (0..6).map(|port| (port, CLUSTER)).collect(),
                 ..recipe
             },
+            Service::RedisClusterTls => Self {
+                ports: Ports::Same(12),
+                security: Security::Tls,
+                probes: (6..12).map(|port| (port, CLUSTER)).collect(),
+                service,
+                ..Self::of(Service::RedisCluster)
+            },
             Service::RedisSentinel => Self {
                 command: &["sh", "-c", include_str!("redis-sentinel.sh")],
                 ports: Ports::Same(5),
                 probes: (2..5).map(|port| (port, SENTINEL)).collect(),
                 ..recipe
             },
+            Service::RedisSentinelTls => Self {
+                ports: Ports::Same(10),
+                security: Security::Tls,
+                probes: (7..10).map(|port| (port, SENTINEL)).collect(),
+                service,
+                ..Self::of(Service::RedisSentinel)
+            },
             Service::Postgres => Self {
-                variables: &[
-                    ("POSTGRES_USER", "cloakroom"),
-                    ("POSTGRES_PASSWORD", "cloakroom"),
-                    ("POSTGRES_DB", "cloakroom"),
-                ],
+                variables: POSTGRES_ACCOUNT,
                 command: &["postgres", "-c", "max_connections=500"],
                 ports: Ports::Inside(&[5432]),
+                probes: vec![(0, POSTGRES)],
+                ..recipe
+            },
+            Service::Pgbouncer => Self {
+                variables: POSTGRES_ACCOUNT,
+                command: &["sh", "-c", include_str!("pgbouncer.sh")],
+                ports: Ports::Inside(&[6432]),
                 probes: vec![(0, POSTGRES)],
                 ..recipe
             },
@@ -198,8 +222,19 @@ impl Recipe {
             Service::Redis | Service::Valkey => format!("redis://127.0.0.1:{}", ports[0]),
             Service::RedisTls => format!("rediss://127.0.0.1:{}?root_certificate={authority}", ports[1]),
             Service::RedisCluster => format!("redis+cluster://{}", list(ports)),
+            Service::RedisClusterTls => {
+                format!("rediss+cluster://{}?root_certificate={authority}", list(&ports[..6]))
+            }
+            Service::RedisSentinelTls => {
+                let sentinels = list(&ports[2..5]);
+                format!("rediss+sentinel://{sentinels}?service=main&root_certificate={authority}")
+            }
             Service::RedisSentinel => format!("redis+sentinel://{}?service=main", list(&ports[2..])),
             Service::Postgres => format!("postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom", ports[0]),
+            Service::Pgbouncer => format!(
+                "postgres://cloakroom:cloakroom@127.0.0.1:{}/cloakroom?statement-cache-capacity=0",
+                ports[0]
+            ),
             Service::Mariadb | Service::Mysql => {
                 format!("mysql://root:cloakroom@127.0.0.1:{}/cloakroom", ports[0])
             }

@@ -50,7 +50,8 @@ impl Engine for MySql {
             1243 => (
                 Misconfigured,
                 Lost,
-                "prepared statements get lost between here and the server; switch the statement cache off",
+                "prepared statements get lost between here and the server; switch the statement cache off \
+                 (statement-cache-capacity=0 in the URL)",
             ),
             1461 => {
                 (Misconfigured, Refused, "raise max_prepared_stmt_count, or switch the statement cache off")

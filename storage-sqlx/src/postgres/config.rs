@@ -8,7 +8,7 @@ use crate::sql::{
     limits::{Limits, Patience},
     sweeper::DEFAULT_INTERVAL,
     table::{DEFAULT_TABLE, check_name, quote},
-    url::check_options,
+    url::{check_options, prepares_nothing},
 };
 
 use super::schema;
@@ -129,7 +129,8 @@ impl PostgresConfig {
     /// Whether statements are prepared; `true` by default. Behind a pooler that hands each transaction to another
     /// connection, such as pgbouncer in transaction mode, prepared statements get lost: with `false`, each operation is
     /// one plain statement with its parameters, in hexadecimal, in its text. That is still one round trip, but takes the
-    /// server longer, and may show keys and values in the server's log.
+    /// server longer, and may show keys and values in the server's log. `statement-cache-capacity=0` in the URL says the
+    /// same.
     #[must_use]
     pub fn with_statement_cache(mut self, statement_cache: bool) -> Self {
         self.statement_cache = statement_cache;
@@ -222,7 +223,7 @@ impl PostgresConfig {
     }
 
     pub(super) fn statement_cache(&self) -> bool {
-        self.statement_cache
+        self.statement_cache && !prepares_nothing(&self.url)
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -268,6 +269,18 @@ impl fmt::Debug for PostgresConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cache_for_no_statements_is_off() {
+        let config = |query: &str| PostgresConfig::new(format!("postgres://app@localhost/shop{query}"));
+        for query in ["?statement-cache-capacity=0", "?sslmode=disable&statement-cache-capacity=0#"] {
+            assert!(!config(query).statement_cache(), "{query}");
+        }
+        for query in ["", "?statement-cache-capacity=10"] {
+            assert!(config(query).statement_cache(), "{query}");
+            assert!(!config(query).with_statement_cache(false).statement_cache(), "{query}");
+        }
+    }
 
     #[test]
     fn an_option_that_is_not_known_is_refused_and_no_value_shown() {

@@ -46,8 +46,8 @@ impl Engine for Postgres {
             "26000" | "42P05" => (
                 Misconfigured,
                 Lost,
-                "prepared statements get lost between here and the server; switch the statement cache off behind a \
-                 pooler in transaction mode",
+                "prepared statements get lost between here and the server; behind a pooler in transaction mode, switch \
+                 the statement cache off (statement-cache-capacity=0 in the URL)",
             ),
             "0A000" => (Unavailable, Lost, "the table was changed while a statement on it was prepared"),
             "25006" => (Unavailable, Lost, "the server is read-only; connect to the primary"),

@@ -8,6 +8,7 @@ pub(crate) enum Service {
     Redis,
     Valkey,
     Postgres,
+    Pgbouncer,
     Mariadb,
     Mysql,
     Mongodb,
@@ -16,10 +17,11 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Redis,
         Self::Valkey,
         Self::Postgres,
+        Self::Pgbouncer,
         Self::Mariadb,
         Self::Mysql,
         Self::Mongodb,
@@ -33,6 +35,7 @@ impl Service {
             Self::Redis => "redis",
             Self::Valkey => "valkey",
             Self::Postgres => "postgres",
+            Self::Pgbouncer => "pgbouncer",
             Self::Mariadb => "mariadb",
             Self::Mysql => "mysql",
             Self::Mongodb => "mongodb",
@@ -55,7 +58,7 @@ impl Service {
             Self::Mariadb => "mariadb:11.8",
             Self::Mysql => "mysql:8.4",
             Self::Mongodb => "mongo:8",
-            Self::Ferretdb => return None,
+            Self::Pgbouncer | Self::Ferretdb => return None,
             Self::Dynamodb => "amazon/dynamodb-local:2.6.1",
         })
     }
@@ -65,7 +68,7 @@ impl Service {
         match self {
             Self::Redis => &recipe::REDIS,
             Self::Valkey => &recipe::VALKEY,
-            Self::Postgres => &recipe::POSTGRESQL,
+            Self::Postgres | Self::Pgbouncer => &recipe::POSTGRESQL,
             Self::Mariadb => &recipe::MARIADB,
             Self::Mysql => &recipe::MYSQL,
             Self::Mongodb => &recipe::FERRETDB_DOCUMENTDB,
