@@ -3,27 +3,24 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    future::poll_fn,
     num::NonZeroUsize,
-    pin::{Pin, pin},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use cloakroom_session::{IdGenerator, Session, SessionConfig, SessionLayer, Store};
-use cloakroom_storage::{
-    Bytes, Capabilities, Cursor, Page, Result, Storage, Swap, Touch, Touched, async_trait,
-};
+use cloakroom_storage::{Bytes, Storage};
 use cloakroom_storage_memory::MemoryStorage;
 use http::{Request, Response, header};
 use http_body_util::Empty;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::scenario::{Action, KEYS, Key, Scenario, Values};
+use crate::{
+    scenario::{Action, KEYS, Key, Scenario, Values},
+    stepwise::{Step, Stepwise, interleave, now},
+};
 
 pub(crate) type Id = String;
 
@@ -105,24 +102,16 @@ pub(crate) fn run(scenario: &Scenario) -> Trace {
     let step = Step::default();
     let stepwise = Stepwise { inner: storage.clone() };
     let layer = SessionLayer::builder(Arc::new(stepwise)).config(config).build().unwrap();
-    let browsers = scenario.browsers.iter().map(|requests| {
-        let browser = Browser { layer: layer.clone(), step: step.clone(), events: Events::default() };
-        (
-            browser.events.clone(),
-            Box::pin(browse(browser, id.clone(), requests.clone())) as Pin<Box<dyn Future<Output = ()>>>,
-        )
-    });
-    let (events, mut running): (Vec<_>, Vec<_>) = browsers.unzip();
-    let mut schedule = scenario.schedule.iter();
-    while !running.is_empty() {
-        step.0.fetch_add(1, Ordering::Relaxed);
-        let next = schedule.next().map_or(0, |next| usize::from(*next) % running.len());
-        if running[next].as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
-            drop(running.remove(next));
-        }
-    }
+    let browsers: Vec<_> = scenario
+        .browsers
+        .iter()
+        .map(|_| Browser { layer: layer.clone(), step: step.clone(), events: Events::default() })
+        .collect();
+    let visits = scenario.browsers.iter().zip(&browsers);
+    let visits = visits.map(|(requests, browser)| browse(browser, id.clone(), requests.clone()));
+    interleave(visits, &scenario.schedule, &step);
     let events: Vec<_> =
-        events.into_iter().map(|events| std::mem::take(&mut *events.lock().unwrap())).collect();
+        browsers.into_iter().map(|browser| std::mem::take(&mut *browser.events.lock().unwrap())).collect();
     let after = stored(&storage, &quiet, &events, &id);
     Trace { id, before: scenario.before.clone(), events, after }
 }
@@ -163,16 +152,6 @@ fn values(session: &Session) -> Values {
     KEYS.into_iter().filter_map(value).collect()
 }
 
-/// The number of the step that is being taken.
-#[derive(Clone, Default)]
-struct Step(Arc<AtomicUsize>);
-
-impl Step {
-    fn number(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 type Events = Arc<Mutex<Vec<Event>>>;
 
 #[derive(Clone)]
@@ -189,7 +168,7 @@ impl Browser {
     }
 }
 
-async fn browse(browser: Browser, id: Id, requests: Vec<Vec<Action>>) {
+async fn browse(browser: &Browser, id: Id, requests: Vec<Vec<Action>>) {
     let mut jar = Some(id);
     for actions in requests {
         let mut request = Request::new(Empty::<Bytes>::new());
@@ -232,7 +211,7 @@ async fn handle<B>(
     actions: Vec<Action>,
     returned: Arc<AtomicUsize>,
     request: Request<B>,
-) -> std::result::Result<Response<Empty<Bytes>>, Infallible> {
+) -> Result<Response<Empty<Bytes>>, Infallible> {
     let begin = browser.step.number();
     let session = Session::from_extensions(request.extensions()).await.unwrap().unwrap();
     let (is_fresh, values_then) = (session.is_fresh(), values(&session));
@@ -275,70 +254,4 @@ async fn act(session: &Session, action: Action) -> What {
 
 fn id(session: &Session) -> Id {
     session.id().as_str().to_owned()
-}
-
-/// The result of a future that waits for nothing.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => panic!("there is nothing to wait for"),
-    }
-}
-
-/// A storage that begins each operation with a pause, in which the others may take their steps.
-struct Stepwise {
-    inner: MemoryStorage,
-}
-
-async fn pause() {
-    let mut has_paused = false;
-    poll_fn(|_| if std::mem::replace(&mut has_paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-}
-
-#[async_trait]
-impl Storage for Stepwise {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
-        pause().await;
-        self.inner.get(key).await
-    }
-
-    async fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<()> {
-        pause().await;
-        self.inner.set(key, value, ttl).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<()> {
-        pause().await;
-        self.inner.delete(key).await
-    }
-
-    async fn reset(&self) -> Result<()> {
-        pause().await;
-        self.inner.reset().await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn get_and_touch(&self, key: &str, touch: Touch) -> Result<Option<Touched>> {
-        pause().await;
-        self.inner.get_and_touch(key, touch).await
-    }
-
-    async fn compare_and_swap(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        new: Option<Bytes>,
-        ttl: Option<Duration>,
-    ) -> Result<Swap> {
-        pause().await;
-        self.inner.compare_and_swap(key, expected, new, ttl).await
-    }
-
-    async fn scan(&self, after: Option<Cursor>, limit: NonZeroUsize) -> Result<Page> {
-        pause().await;
-        self.inner.scan(after, limit).await
-    }
 }
