@@ -18,6 +18,10 @@ use super::{
 const START_LIMIT: Duration = Duration::from_secs(300);
 const READY_LIMIT: Duration = Duration::from_secs(60);
 
+/// How often something is tried that fails now and then, and how long apart.
+const ATTEMPTS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// What `cargo xtask test` finds the containers by that it removes.
 const LABEL: (&str, &str) = ("org.cloakroom.tests", "1");
 
@@ -48,7 +52,6 @@ impl Container {
     }
 
     async fn insist(service: Service, shared: bool) -> Result<Self, Unavailable> {
-        const ATTEMPTS: usize = 5;
         let mut attempt = 1;
         loop {
             match Self::run(service, shared).await {
@@ -56,7 +59,7 @@ impl Container {
                 Err(_) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
-            sleep(Duration::from_millis(300)).await;
+            sleep(PAUSE).await;
         }
     }
 
@@ -98,7 +101,15 @@ impl Container {
     }
 
     pub(super) async fn pause(&self) -> Result<(), Unavailable> {
-        self.container.pause().await.map_err(|error| self.failed(error))
+        let mut attempt = 1;
+        loop {
+            match self.container.pause().await {
+                // The engine does not wait until a busy machine has frozen every process.
+                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome.map_err(|error| self.failed(error)),
+            }
+            sleep(PAUSE).await;
+        }
     }
 
     pub(super) async fn resume(&self) -> Result<(), Unavailable> {
