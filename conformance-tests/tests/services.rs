@@ -36,7 +36,8 @@ fn sqlite() -> String {
 /// With the layer that the facade puts around every storage, the timeout.
 async fn open(url: String, namespace: Namespace) -> Result<Arc<dyn Storage>, ConnectError> {
     let config = StorageConfig::new(url).with_namespace(namespace).with_timeout(Duration::from_secs(30));
-    Backends::new().open(&config).await
+    // Many cases connect at once.
+    Backends::new().open(&config.with_option("connect_timeout", "30s")).await
 }
 
 async fn open_with_layers(url: String, namespace: Namespace) -> Result<impl Storage, ConnectError> {

@@ -15,7 +15,9 @@ mod over_storage;
 
 /// Each node has a client of its own, as on two machines.
 async fn nodes(url: String) -> Nodes {
-    let config = StorageConfig::new(url).with_namespace(fresh_namespace());
+    // Many tests connect at once.
+    let config =
+        StorageConfig::new(url).with_namespace(fresh_namespace()).with_option("connect_timeout", "30s");
     let open = async || Backends::new().open(&config).await.unwrap();
     let storages: [Arc<dyn Storage>; 2] = [open().await, open().await];
     Nodes { storages, repetitions: 10 }
