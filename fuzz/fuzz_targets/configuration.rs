@@ -150,13 +150,13 @@ fn lines<const N: usize>(text: &str) -> Option<[&str; N]> {
 fn error_hides_the_password(error: &impl std::error::Error) {
     let sources = std::iter::successors(error.source(), |error| error.source());
     let text = sources.fold(format!("{error}"), |text, source| format!("{text} {source}"));
-    assert!(!text.to_ascii_lowercase().contains(PASSWORD), "{text}");
+    assert!(!text.to_ascii_lowercase().contains(PASSWORD), "{text:?}");
     hides_the_password(error);
 }
 
 fn hides_the_password(shown: &impl fmt::Debug) {
     let text = format!("{shown:?} {shown:#?}");
-    assert!(!text.to_ascii_lowercase().contains(PASSWORD), "{text}");
+    assert!(!text.to_ascii_lowercase().contains(PASSWORD), "{text:?}");
 }
 
 /// A backend that tells what it is asked for as an error would.

@@ -5,7 +5,7 @@
 
 #![no_main]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloakroom::{
@@ -23,7 +23,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     let chosen = |bit: u8| choices & 1 << bit != 0;
 
     let (is_rotated, is_moved, is_elsewhere, lacks_the_key) = (chosen(0), chosen(1), chosen(2), chosen(3));
-    let sealed = seal(value);
+    let sealed = seal(first(), "shop", KEY, value);
     let found = if chosen(4) {
         Bytes::copy_from_slice(patch)
     } else if chosen(5) {
@@ -40,25 +40,35 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         (false, false) => KeyRing::new(first()).with_older(second()).unwrap(),
     };
     let key = if is_moved { "another key" } else { KEY };
-    let namespace = Namespace::new(if is_elsewhere { "elsewhere" } else { "shop" }).unwrap();
+    let namespace = if is_elsewhere { "elsewhere" } else { "shop" };
     let shelf = Arc::new(Shelf::with([(key.to_owned(), found.clone())]));
-    let storage = shelf.clone().layer(Encrypted::new(ring, namespace));
-    let is_whole = found == sealed && !(is_moved || is_elsewhere || lacks_the_key);
+    let storage = shelf.clone().layer(Encrypted::new(ring, Namespace::new(namespace).unwrap()));
+    let is_left_alone = found == sealed && !(is_moved || is_elsewhere || lacks_the_key);
 
     let got = now(storage.get(key)).map(Option::unwrap);
-    let touched =
-        now(storage.get_and_touch(key, Touch::new(std::time::Duration::MAX, std::time::Duration::ZERO)));
+    let touched = now(storage.get_and_touch(key, Touch::new(Duration::MAX, Duration::ZERO)));
     let swapped = now(storage.compare_and_swap(key, Some(value), Some(Bytes::from_static(b"new")), None));
-    if is_whole {
-        assert_eq!(got.unwrap(), value);
-        assert_eq!(touched.unwrap().unwrap().value, value);
-        assert_eq!(swapped.unwrap(), Swap::Swapped);
-        assert_eq!(now(storage.get(key)).unwrap().unwrap(), "new");
-    } else {
-        for error in [got.unwrap_err(), touched.unwrap_err(), swapped.unwrap_err()] {
-            assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Misconfigured), "{error:?}");
+    match got {
+        Ok(got) => {
+            // What is made up may be what was encrypted for this place in an earlier run, which the fuzzer has seen.
+            let was_sealed =
+                [first(), second()].into_iter().any(|by| seal(by, namespace, key, &got) == found);
+            assert!(was_sealed, "nobody has encrypted {got:?}");
+            assert!(
+                is_left_alone || found != sealed,
+                "it was encrypted for another place or with another key"
+            );
+            assert_eq!(touched.unwrap().unwrap().value, got);
+            let expected = if got == value { Swap::Swapped } else { Swap::Conflict { current: Some(got) } };
+            assert_eq!(swapped.unwrap(), expected);
         }
-        assert_eq!(shelf.contents()[key], found, "it stays as it is");
+        Err(error) => {
+            assert!(!is_left_alone, "{error}");
+            for error in [error, touched.unwrap_err(), swapped.unwrap_err()] {
+                assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Misconfigured), "{error:?}");
+            }
+            assert_eq!(shelf.contents()[key], found, "it stays as it is");
+        }
     }
     Corpus::Keep
 });
@@ -71,12 +81,12 @@ fn second() -> EncryptionKey {
     EncryptionKey::new(2, &[2; 64])
 }
 
-/// What is stored of a value by the first key, in the namespace `shop`.
-fn seal(value: &[u8]) -> Bytes {
+/// What is stored of a value.
+fn seal(by: EncryptionKey, namespace: &str, key: &str, value: &[u8]) -> Bytes {
     let shelf = Arc::new(Shelf::default());
-    let storage = shelf.clone().layer(Encrypted::new(KeyRing::new(first()), Namespace::new("shop").unwrap()));
-    now(storage.set(KEY, Bytes::copy_from_slice(value), None)).unwrap();
-    shelf.contents().remove(KEY).unwrap()
+    let encrypted = Encrypted::new(KeyRing::new(by), Namespace::new(namespace).unwrap());
+    now(shelf.clone().layer(encrypted).set(key, Bytes::copy_from_slice(value), None)).unwrap();
+    shelf.contents().remove(key).unwrap()
 }
 
 /// With the bits of `patch` flipped.

@@ -45,7 +45,6 @@ const INSTRUMENTATION: &[&str] = &[
     #[cfg(target_os = "linux")]
     "-Cllvm-args=-sanitizer-coverage-stack-depth",
     "--cfg=fuzzing",
-    "-Dwarnings",
 ];
 
 /// Runs every target, also after one has found something, and shows how far each has come.
@@ -60,7 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         }
     };
     check_machine()?;
-    let programs = build()?;
+    let programs = build(&chosen)?;
     if let (Some(target), false) = (&options.target, options.arguments.is_empty()) {
         return program(programs.join(target)).args(&options.arguments).run();
     }
@@ -113,11 +112,12 @@ fn check_machine() -> Result<(), Failure> {
 }
 
 /// The folder of the built programs. With a target platform, build scripts and macros are not instrumented.
-fn build() -> Result<PathBuf, Failure> {
+fn build(targets: &[String]) -> Result<PathBuf, Failure> {
     let platform = program("rustc").args(["--print", "host-tuple"]).quiet()?;
     let folder = target().join("fuzz");
     cargo(["build", "--release", "--locked", "--target", &platform, "--manifest-path"])
         .args([self::folder().join("Cargo.toml")])
+        .args(targets.iter().flat_map(|name| ["--bin", name]))
         .env("CARGO_TARGET_DIR", &folder)
         .env("RUSTFLAGS", INSTRUMENTATION.join(" "))
         .run()?;
