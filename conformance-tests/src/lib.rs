@@ -57,4 +57,4 @@ pub use service::{Server, Service, Unavailable};
 pub use service_tests::{Outcome, ServiceTest, service_tests_main};
 pub use suite::{Suite, test_main};
 #[cfg(feature = "services")]
-pub use wire::Wire;
+pub use wire::{Passage, Wire};

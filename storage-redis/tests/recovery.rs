@@ -4,10 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use cloakroom_conformance::{Service, service_tests};
+use cloakroom_conformance::{Passage, Service, Wire, service_tests};
 use cloakroom_storage::{ErrorKind, Storage, Touch};
 use cloakroom_storage_redis::{RedisConfig, RedisStorage};
-use support::{Passage, Road, administer, bytes, connect, fresh, nodes::Node, with_user, works_again};
+use support::{administer, bytes, connect, fresh, nodes::Node, with_user, works_again};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -16,16 +16,16 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// On a road to the server, with short limits.
-async fn on_a_road(url: &str) -> (Road, RedisStorage) {
-    let road = Road::to(url).await;
-    let config = RedisConfig::new(&road.url)
+/// Over a wire to the server, with short limits.
+async fn on_a_wire(url: &str) -> (Wire, RedisStorage) {
+    let wire = Wire::to(url).await.unwrap();
+    let config = RedisConfig::new(wire.url())
         .with_namespace(fresh())
         .with_connect_timeout(Duration::from_millis(300))
         .with_response_timeout(Duration::from_millis(300));
     let storage = RedisStorage::connect(&config).await.unwrap();
     storage.set("key", bytes("value"), None).await.unwrap();
-    (road, storage)
+    (wire, storage)
 }
 
 /// Waits until an operation says that the server is away.
@@ -59,8 +59,8 @@ async fn a_killed_connection_comes_back(url: String) {
 }
 
 async fn a_server_that_was_away_is_used_again(url: String) {
-    let (road, storage) = on_a_road(&url).await;
-    road.set(Passage::Cut);
+    let (wire, storage) = on_a_wire(&url).await;
+    wire.set(Passage::Cut);
     is_away(&storage).await;
     // Nobody waits for a server that is known to be away.
     let begun = Instant::now();
@@ -68,28 +68,28 @@ async fn a_server_that_was_away_is_used_again(url: String) {
         assert_eq!(storage.get("key").await.unwrap_err().kind(), ErrorKind::Unavailable);
     }
     assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
-    road.set(Passage::Open);
+    wire.set(Passage::Open);
     works_again(&storage, 5 * SECOND).await;
     assert_eq!(storage.get("key").await.unwrap(), Some(bytes("value")));
 }
 
 async fn a_server_that_vanished_is_noticed_and_used_again(url: String) {
-    let (road, storage) = on_a_road(&url).await;
-    road.set(Passage::Stalled);
+    let (wire, storage) = on_a_wire(&url).await;
+    wire.set(Passage::Silent);
     let error = timeout(SECOND, storage.get("key")).await.expect("it hangs").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     is_away(&storage).await;
-    road.set(Passage::Open);
+    wire.set(Passage::Open);
     works_again(&storage, 5 * SECOND).await;
 }
 
 async fn a_vanished_server_is_noticed_by_operations_that_were_given_up(url: String) {
-    let (road, storage) = on_a_road(&url).await;
-    road.set(Passage::Stalled);
+    let (wire, storage) = on_a_wire(&url).await;
+    wire.set(Passage::Silent);
     // As a timeout layer does, before the response timeout.
     assert!(timeout(Duration::from_millis(20), storage.get("key")).await.is_err());
     let recovered = async {
-        road.set(Passage::Open);
+        wire.set(Passage::Open);
         while timeout(Duration::from_millis(20), storage.get("key")).await.is_err() {}
     };
     timeout(5 * SECOND, recovered).await.expect("the lost connection stays in use");
@@ -131,11 +131,11 @@ async fn scripts_that_the_nodes_forgot_are_sent_again(url: String) {
 }
 
 async fn a_storage_that_was_closed_dials_no_more(url: String) {
-    let (road, storage) = on_a_road(&url).await;
-    road.set(Passage::Cut);
+    let (wire, storage) = on_a_wire(&url).await;
+    wire.set(Passage::Cut);
     is_away(&storage).await;
     storage.close().await.unwrap();
-    road.set(Passage::Open);
+    wire.set(Passage::Open);
     assert_eq!(storage.get("key").await.unwrap_err().kind(), ErrorKind::Closed);
 }
 
@@ -157,9 +157,9 @@ async fn a_cluster_that_is_slow_to_answer_is_dialed_again(url: String) {
 async fn a_runtime_that_has_ended_lets_no_operation_hang(url: String) {
     let opened = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(on_a_road(&url))
+        runtime.block_on(on_a_wire(&url))
     });
-    let (_road, storage) = opened.await.unwrap();
+    let (_wire, storage) = opened.await.unwrap();
     for _ in 0..3 {
         let error = timeout(2 * SECOND, storage.get("key")).await.expect("it hangs").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");

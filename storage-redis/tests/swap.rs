@@ -4,9 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use cloakroom_conformance::{Outcome, Service, service_tests};
+use cloakroom_conformance::{Outcome, Passage, Service, Wire, service_tests};
 use cloakroom_storage::{ErrorKind, Storage, Swap};
-use support::{Passage, Road, administer, bytes, connect, fresh, with_user, works_again};
+use support::{administer, bytes, connect, fresh, with_user, works_again};
 
 /// Asks for both answers of every kind of swap.
 async fn swaps_work(storage: &impl Storage) {
@@ -56,12 +56,12 @@ async fn an_older_server_that_takes_over_runs_scripts(url: String) -> Outcome {
         Ok(older) => older,
         Err(reason) => return Outcome::Ignored(reason.to_string()),
     };
-    let road = Road::to(&url).await;
-    let storage = connect(&road.url, &fresh()).await;
+    let wire = Wire::to(&url).await.unwrap();
+    let storage = connect(wire.url(), &fresh()).await;
     swaps_work(&storage).await;
-    road.turn_to(&older);
-    road.set(Passage::Cut);
-    road.set(Passage::Open);
+    wire.turn_to(&older).unwrap();
+    wire.set(Passage::Cut);
+    wire.set(Passage::Open);
     works_again(&storage, Duration::from_secs(5)).await;
     swaps_work(&storage).await;
     Outcome::Passed

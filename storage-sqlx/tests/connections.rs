@@ -4,27 +4,27 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use cloakroom_conformance::{Service, fresh_namespace, service_tests};
-use cloakroom_storage::{ErrorKind, Storage, Touch};
+use cloakroom_conformance::{Passage, Service, Wire, fresh_namespace, service_tests};
+use cloakroom_storage::{ErrorKind, Storage, StorageError, Touch};
 use cloakroom_storage_sqlx::{PostgresConfig, PostgresStorage};
-use support::{Options, Relay, SECRET, Server, bytes, fresh, is, until, with_database, with_user};
+use support::{Options, SECRET, Server, bytes, fresh, is, until, with_database, with_user};
 use tokio::time::timeout;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn an_operation_is_one_round_trip(url: String) {
-    let (server, relay) = (Server::new(&url).await, Relay::to(&url).await);
+    let (server, wire) = (Server::new(&url).await, Wire::to(&url).await.unwrap());
     let mut options = Options::of(&fresh("trips"));
     options.max_connections = 1;
-    let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
+    let storage = server.open_at(wire.url(), &options).await.unwrap();
     // A swap that conflicts has more to say where the engine cannot say it at once.
     let conflict = if server.is_postgres() { 1 } else { 2 };
     for warm_up in [true, false] {
         macro_rules! trips {
             ($expected:expr, $operation:expr) => {
-                let before = relay.round_trips();
+                let before = wire.round_trips();
                 let _done = $operation.await.unwrap();
-                let (trips, expected) = (relay.round_trips() - before, $expected);
+                let (trips, expected) = (wire.round_trips() - before, $expected);
                 let what = stringify!($operation);
                 assert!(warm_up || trips == expected, "{what} took {trips} round trips, not {expected}");
             };
@@ -90,11 +90,13 @@ async fn connections_that_are_killed_are_replaced(url: String) {
 }
 
 async fn a_server_that_is_gone_is_unavailable_at_once_and_found_again(url: String) {
-    let (server, mut relay) = (Server::new(&url).await, Relay::to(&url).await);
+    let (server, wire) = (Server::new(&url).await, Wire::to(&url).await.unwrap());
     let options = Options::of(&fresh("gone"));
-    let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
+    let storage = server.open_at(wire.url(), &options).await.unwrap();
     storage.set("key", bytes("value"), None).await.unwrap();
-    relay.shut().await;
+    wire.set(Passage::Cut);
+    let is_gone = |error: StorageError| error.to_string().contains("cannot be reached");
+    until("the server is gone", || async { storage.get(SECRET).await.is_err_and(is_gone) }).await;
     let begun = Instant::now();
     for _ in 0..3 {
         is(&storage.get(SECRET).await.unwrap_err(), ErrorKind::Unavailable, "cannot be reached");
@@ -105,7 +107,8 @@ async fn a_server_that_is_gone_is_unavailable_at_once_and_found_again(url: Strin
         );
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?} to fail", begun.elapsed());
-    relay.reopen().await;
+    wire.set(Passage::Open);
+    until("the server is found again", || async { storage.get("key").await.is_ok() }).await;
     assert!(storage.get("key").await.unwrap().is_some());
     server.drop_table(&options.table).await;
 }
@@ -198,35 +201,34 @@ async fn a_busy_pool_is_unavailable_in_time(url: String) {
 }
 
 async fn callers_who_give_up_leave_no_more_connections_than_configured(url: String) {
-    let (server, mut relay) = (Server::new(&url).await, Relay::to(&url).await);
+    let (server, wire) = (Server::new(&url).await, Wire::to(&url).await.unwrap());
     let mut options = Options::of(&fresh("impatient"));
     options.max_connections = 2;
-    let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
-    relay.fall_silent();
-    relay.cut();
-    let before = relay.connections();
+    let storage = server.open_at(wire.url(), &options).await.unwrap();
+    wire.set(Passage::Cut);
+    wire.set(Passage::Silent);
+    let before = wire.connections();
     for _ in 0..20 {
         let gets = (0..3).map(|_| timeout(Duration::from_millis(10), storage.get("key")));
         assert!(futures(gets).await.into_iter().all(|get| !matches!(get, Ok(Ok(_)))));
     }
-    let made = relay.connections() - before;
+    let made = wire.connections() - before;
     assert!(made <= 2, "{made} connections are in the making");
-    relay.shut().await;
-    relay.forget();
-    relay.reopen().await;
+    wire.set(Passage::Cut);
+    wire.set(Passage::Open);
     until("the server is found again", || async { storage.get("key").await.is_ok() }).await;
     server.drop_table(&options.table).await;
 }
 
 async fn no_connections_are_one_that_is_kept(url: String) {
-    let (server, relay) = (Server::new(&url).await, Relay::to(&url).await);
+    let (server, wire) = (Server::new(&url).await, Wire::to(&url).await.unwrap());
     let mut options = Options::of(&fresh("none"));
     options.max_connections = 0;
-    let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
+    let storage = server.open_at(wire.url(), &options).await.unwrap();
     for set in futures((0..4).map(|_| storage.set("key", bytes("value"), None))).await {
         set.unwrap();
     }
-    assert_eq!(relay.connections(), 1);
+    assert_eq!(wire.connections(), 1);
     server.drop_table(&options.table).await;
 }
 

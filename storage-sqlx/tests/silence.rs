@@ -4,9 +4,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use cloakroom_conformance::{Service, service_tests};
+use cloakroom_conformance::{Passage, Service, Wire, service_tests};
 use cloakroom_storage::{ErrorKind, Result, Storage, Touch};
-use support::{Options, Relay, SECRET, Server, bytes, fresh, is, until};
+use support::{Options, SECRET, Server, bytes, fresh, is, until};
 
 const SHORT: Duration = Duration::from_millis(400);
 /// More than enough for whatever is bounded by the former, and much less than anything else is.
@@ -24,19 +24,19 @@ async fn make_table(server: &Server, options: &Options) {
 }
 
 async fn a_silent_server_is_a_timeout_for_every_operation(url: String) {
-    let (server, relay) = (Server::new(&url).await, Relay::to(&url).await);
+    let (server, wire) = (Server::new(&url).await, Wire::to(&url).await.unwrap());
     let options = impatient("silent");
     make_table(&server, &options).await;
-    let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
+    let storage = server.open_at(wire.url(), &options).await.unwrap();
     macro_rules! times_out {
         ($operation:expr) => {
             until("the server is found again", || async { storage.get("key").await.is_ok() }).await;
-            relay.fall_silent();
+            wire.set(Passage::Silent);
             let begun = Instant::now();
             let outcome: Result<_> = $operation.await;
             is(&outcome.map(|_| ()).unwrap_err(), ErrorKind::Timeout, "no answer within");
             assert!(begun.elapsed() < LONG, "{} took {:?}", stringify!($operation), begun.elapsed());
-            relay.forget();
+            wire.set(Passage::Open);
         };
     }
     let touch = Touch::new(LONG, SHORT);
@@ -54,18 +54,18 @@ async fn a_silent_server_is_a_timeout_for_every_operation(url: String) {
 }
 
 async fn a_sweep_that_nobody_answers_does_not_keep_its_connection(url: String) {
-    let (server, relay) = (Server::new(&url).await, Relay::to(&url).await);
+    let (server, wire) = (Server::new(&url).await, Wire::to(&url).await.unwrap());
     let options = Options {
         max_connections: 1,
         sweep_interval: Some(Duration::from_millis(10)),
         ..impatient("sweeper")
     };
     make_table(&server, &options).await;
-    let storage = server.open_at(&relay.url(&url), &options).await.unwrap();
-    relay.fall_silent();
-    let before = relay.round_trips();
-    until("a sweep has begun", || async { relay.round_trips() > before }).await;
-    relay.forget();
+    let storage = server.open_at(wire.url(), &options).await.unwrap();
+    wire.set(Passage::Silent);
+    let before = wire.round_trips();
+    until("a sweep has begun", || async { wire.round_trips() > before }).await;
+    wire.set(Passage::Open);
     until("the one connection is free again", || async { storage.get("key").await.is_ok() }).await;
     server.drop_table(&options.table).await;
 }

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: names, a server that says what it is told to, a road that can be cut.
+//! What the tests of this crate share: names, and a server that says what it is told to.
 
 #![allow(dead_code, reason = "every test target uses a part of it")]
 
@@ -9,7 +9,7 @@ use std::{
     error::Error,
     process,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -24,9 +24,8 @@ use cloakroom_storage_redis::{
     },
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy},
-    net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
-    sync::watch,
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, tcp::OwnedReadHalf},
     time::{Instant, sleep, timeout},
 };
 
@@ -163,73 +162,4 @@ async fn number(read: &mut BufReader<OwnedReadHalf>, sign: char) -> Option<usize
     let mut line = String::new();
     read.read_line(&mut line).await.ok()?;
     line.trim_end().strip_prefix(sign)?.parse().ok()
-}
-
-/// A road to a server, between it and the client.
-pub(crate) struct Road {
-    pub(crate) url: String,
-    to: Arc<Mutex<String>>,
-    passage: watch::Sender<Passage>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Passage {
-    /// Everything passes.
-    Open,
-    /// Connections stay and are accepted, nothing passes until it is open again: as a server that is stopped.
-    Stalled,
-    /// Connections end at once.
-    Cut,
-}
-
-impl Road {
-    /// To the server of a plain URL.
-    pub(crate) async fn to(url: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url_of_road = format!("redis://{}", listener.local_addr().unwrap());
-        let to = Arc::new(Mutex::new(host(url)));
-        let (passage, watched) = watch::channel(Passage::Open);
-        let target = Arc::clone(&to);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let target = target.lock().unwrap().clone();
-                tokio::spawn(travel(client, target, watched.clone()));
-            }
-        });
-        Self { url: url_of_road, to, passage }
-    }
-
-    pub(crate) fn set(&self, passage: Passage) {
-        self.passage.send_replace(passage);
-    }
-
-    /// Leads new connections to another server.
-    pub(crate) fn turn_to(&self, url: &str) {
-        *self.to.lock().unwrap() = host(url);
-    }
-}
-
-fn host(url: &str) -> String {
-    url.split_once("://").unwrap().1.split(['/', '?']).next().unwrap().to_owned()
-}
-
-/// A connection that was stalled once stays so: what comes after a black hole is a new connection's.
-async fn travel(client: TcpStream, target: String, mut passage: watch::Receiver<Passage>) {
-    if passage.wait_for(|passage| *passage != Passage::Stalled).await.is_err()
-        || *passage.borrow() == Passage::Cut
-    {
-        return;
-    }
-    let Ok(server) = TcpStream::connect(target).await else { return };
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    tokio::select! {
-        _ = copy(&mut from_client, &mut to_server) => return,
-        _ = copy(&mut from_server, &mut to_client) => return,
-        _ = passage.wait_for(|passage| *passage != Passage::Open) => {}
-    }
-    if *passage.borrow() == Passage::Stalled {
-        // Held open, as by a peer that has vanished.
-        sleep(Duration::from_secs(600)).await;
-    }
 }

@@ -2,8 +2,6 @@
 
 #![allow(dead_code, reason = "no test target uses all of it")]
 
-mod relay;
-
 use std::{
     sync::{
         Arc,
@@ -21,7 +19,6 @@ use cloakroom_storage_sqlx::{
     },
 };
 #[allow(unused_imports, reason = "no test target uses all of it")]
-pub(crate) use relay::Relay;
 
 pub(crate) const SECRET: &str = "s3cret";
 
