@@ -13,6 +13,7 @@ mod expected;
 mod features;
 mod images;
 mod reports;
+mod secrets;
 mod tally;
 mod test;
 
