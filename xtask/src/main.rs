@@ -14,6 +14,8 @@ mod features;
 mod images;
 mod reports;
 mod secrets;
+#[cfg(test)]
+mod security_model;
 mod tally;
 mod test;
 
