@@ -11,6 +11,8 @@ use cloakroom_storage::{
 };
 use cloakroom_storage_memory::{MemoryConfig, MemoryStorage};
 
+#[path = "../../session/tests/log/mod.rs"]
+mod log;
 mod support;
 
 use support::FourMethods;
@@ -20,6 +22,7 @@ static ENGINE: LazyLock<MemoryStorage> =
     LazyLock::new(|| MemoryStorage::with_config(MemoryConfig::new().with_max_bytes(256 * 1024 * 1024)));
 
 fn memory(namespace: &Namespace) -> Result<MemoryStorage> {
+    log::to_folder();
     Ok(ENGINE.namespace(namespace))
 }
 

@@ -14,10 +14,14 @@ use cloakroom::{
 use cloakroom_conformance::{Factory, Service, Suite, test_main};
 use tempfile::TempDir;
 
+#[path = "../../session/tests/log/mod.rs"]
+mod log;
+
 static DIRECTORY: LazyLock<TempDir> =
     LazyLock::new(|| tempfile::tempdir().expect("there is room for a database"));
 
 fn main() -> ExitCode {
+    log::to_folder();
     let sqlite = [
         Suite::new("sqlite by its URL", Factory::new(|namespace| open(sqlite(), namespace))),
         Suite::new("all layers over sqlite", Factory::new(|namespace| open_with_layers(sqlite(), namespace))),

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use cloakroom::{Backends, Storage, StorageConfig};
+use cloakroom::{Backends, Storage, StorageConfig, StorageExt, storage::Traced};
 use cloakroom_conformance::{Outcome, Service, ServiceTest, fresh_namespace, service_tests_main};
 
 use self::over_storage::{Nodes, for_each_promise};
@@ -10,6 +10,8 @@ use self::over_storage::{Nodes, for_each_promise};
 #[path = "../../session/tests/http/browser.rs"]
 #[allow(dead_code, reason = "written for more tests than these")]
 mod browser;
+#[path = "../../session/tests/log/mod.rs"]
+mod log;
 #[path = "../../session/tests/over_storage/mod.rs"]
 mod over_storage;
 
@@ -18,8 +20,8 @@ async fn nodes(url: String) -> Nodes {
     // Many tests connect at once.
     let config =
         StorageConfig::new(url).with_namespace(fresh_namespace()).with_option("connect_timeout", "30s");
-    let open = async || Backends::new().open(&config).await.unwrap();
-    let storages: [Arc<dyn Storage>; 2] = [open().await, open().await];
+    let open = async || Backends::new().open(&config).await.unwrap().layer(Traced::new());
+    let storages: [Arc<dyn Storage>; 2] = [Arc::new(open().await), Arc::new(open().await)];
     Nodes { storages, repetitions: 10 }
 }
 
@@ -46,5 +48,6 @@ macro_rules! tests {
 for_each_promise!(tests);
 
 fn main() -> ExitCode {
+    log::to_folder();
     service_tests_main(Service::ALL.into_iter().flat_map(tests_of))
 }

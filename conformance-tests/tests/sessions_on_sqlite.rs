@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom::{Storage, connect};
+use cloakroom::{Storage, StorageExt, connect, storage::Traced};
 use tempfile::TempDir;
 
 use self::over_storage::{Nodes, for_each_promise};
@@ -10,13 +10,16 @@ use self::over_storage::{Nodes, for_each_promise};
 #[path = "../../session/tests/http/browser.rs"]
 #[allow(dead_code, reason = "written for more tests than these")]
 mod browser;
+#[path = "../../session/tests/log/mod.rs"]
+mod log;
 #[path = "../../session/tests/over_storage/mod.rs"]
 mod over_storage;
 
 async fn nodes(directory: &TempDir) -> Nodes {
+    log::to_folder();
     let url = format!("sqlite:{}", directory.path().join("sessions.db").display());
-    let open = async || connect(&url).await.unwrap();
-    let storages: [Arc<dyn Storage>; 2] = [open().await, open().await];
+    let open = async || connect(&url).await.unwrap().layer(Traced::new());
+    let storages: [Arc<dyn Storage>; 2] = [Arc::new(open().await), Arc::new(open().await)];
     Nodes { storages, repetitions: 10 }
 }
 

@@ -55,7 +55,11 @@ pub(crate) enum Origin {
 }
 
 impl Extractor {
-    /// The cookie of that name; the first, where there are several.
+    /// The cookie of that name. Several of that name with different ids are none: one of them may be planted.
+    ///
+    /// Another site of the same domain can plant a cookie that the browser sends here too, unless the name begins with
+    /// `__Host-`, as the default's does. Which of two is genuine cannot be told, so neither is taken. Cookies that
+    /// cannot be ids do not count.
     pub fn cookie(name: impl Into<Arc<str>>) -> Self {
         Self(Source::Cookie(name.into()))
     }
@@ -174,16 +178,20 @@ impl Extractor {
     }
 }
 
+/// One value is wanted, as it stands (RFC 6265, section 4.2.1); parsing every cookie would cost more than the rest of
+/// the extraction. Of a name nothing but spaces is trimmed: browsers let anybody set a cookie with the prefix `__Host-`
+/// after some other white space.
 fn cookie<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
-    // One value is wanted, as it stands (RFC 6265, section 4.2.1); parsing every cookie would cost more than the
-    // rest of the extraction.
     let headers = parts.headers.get_all(header::COOKIE).iter();
-    headers
-        .filter_map(|cookies| cookies.to_str().ok())
-        .flat_map(|cookies| cookies.split(';'))
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(found, _)| found.trim() == name)
-        .map(|(_, value)| value.trim())
+    let pairs = headers.flat_map(|cookies| cookies.as_bytes().split(|byte| *byte == b';'));
+    let values = pairs.filter_map(|pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let is_ours = pair[..equals].trim_ascii() == name.as_bytes();
+        if is_ours { str::from_utf8(pair[equals + 1..].trim_ascii()).ok() } else { None }
+    });
+    let mut ids = values.filter(|value| SessionId::is_well_formed(value));
+    let id = ids.next()?;
+    ids.all(|other| other == id).then_some(id)
 }
 
 fn bearer(parts: &Parts) -> Option<&str> {

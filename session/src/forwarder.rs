@@ -35,6 +35,8 @@ impl Record {
 pub(crate) struct Forwarder {
     /// Until when it holds, in milliseconds since the Unix epoch.
     ends_ms: u64,
+    /// The new storage key.
+    pub(crate) key: String,
     /// Makes the key stream one of its own, even if an id were ever renewed twice.
     nonce: [u8; 16],
     encrypted: Vec<u8>,
@@ -51,7 +53,8 @@ impl Forwarder {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).map_err(|_| SessionError::NoRandomness)?;
         let encrypted = apply_key_stream(old, nonce, new.as_str().as_bytes());
-        Ok(Self { ends_ms: clock.now_ms().saturating_add(ttl::to_millis(grace)), nonce, encrypted })
+        let ends_ms = clock.now_ms().saturating_add(ttl::to_millis(grace));
+        Ok(Self { ends_ms, key: new.storage_key(), nonce, encrypted })
     }
 
     pub(crate) fn encode(&self) -> Bytes {

@@ -19,10 +19,13 @@ impl SessionId {
     /// An id that came from outside, if it is well-formed: 1 to [`MAX_ID_BYTES`] bytes that a cookie's value may
     /// have ([RFC 6265, section 4.1.1](https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1), `cookie-octet`).
     pub(crate) fn parse(token: &str) -> Option<Self> {
-        let well_formed =
+        Self::is_well_formed(token).then(|| Self(token.into()))
+    }
+
+    pub(crate) fn is_well_formed(token: &str) -> bool {
+        let cookie_octet =
             |byte: u8| matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);
-        let fits = (1..=MAX_ID_BYTES).contains(&token.len());
-        (fits && token.bytes().all(well_formed)).then(|| Self(token.into()))
+        (1..=MAX_ID_BYTES).contains(&token.len()) && token.bytes().all(cookie_octet)
     }
 
     /// The token. Handle it like a password.

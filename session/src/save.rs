@@ -50,38 +50,29 @@ pub(crate) async fn save(
     }
 }
 
-/// Deletes the session, wherever other requests have moved it under the ids that it was renewed to.
+/// Deletes the session under that key, wherever other requests have moved it meanwhile as they renewed its id; `bytes`:
+/// what was stored when last seen.
 pub(crate) async fn delete(
     storage: &dyn Storage,
-    config: &SessionConfig,
-    mut stored: Stored,
+    mut key: String,
+    mut bytes: Option<Bytes>,
 ) -> Result<(), SessionError> {
-    let save = Save { storage, config, replay: &|envelope| envelope };
     for _ in 0..MAX_LOST_RACES {
-        let current = match storage.compare_and_swap(&stored.key, Some(&stored.bytes), None, None).await? {
+        if bytes.is_none() {
+            bytes = storage.get(&key).await?;
+        }
+        let Some(stored) = bytes else { return Ok(()) };
+        // What is damaged can be deleted all the same.
+        if let Ok(Record::Forwarder(forwarder)) = Record::decode(&stored) {
+            (key, bytes) = (forwarder.key, None);
+            continue;
+        }
+        match storage.compare_and_swap(&key, Some(&stored), None, None).await? {
             Swap::Swapped | Swap::Conflict { current: None } => return Ok(()),
-            Swap::Conflict { current: Some(newer) } => save.locate(stored, newer).await?,
-        };
-        let Some((found, _)) = current else { return Ok(()) };
-        stored = found;
+            Swap::Conflict { current } => bytes = current,
+        }
     }
     Err(SessionError::Contended)
-}
-
-/// Deletes the session with that id, also under the id that it was renewed to.
-pub(crate) async fn delete_by_id(
-    storage: &dyn Storage,
-    config: &SessionConfig,
-    id: SessionId,
-) -> Result<(), SessionError> {
-    let key = id.storage_key();
-    let Some(bytes) = storage.get(&key).await? else { return Ok(()) };
-    let stored = Stored { id, key, bytes: bytes.clone() };
-    let save = Save { storage, config, replay: &|envelope| envelope };
-    match save.locate(stored, bytes).await? {
-        Some((found, _)) => delete(storage, config, found).await,
-        None => Ok(()),
-    }
 }
 
 struct Save<'a> {
@@ -172,7 +163,7 @@ impl Save<'_> {
             Record::Forwarder(forwarder) => forwarder,
         };
         let Some(id) = forwarder.open(&stored.id, &self.config.clock) else { return Ok(None) };
-        let key = id.storage_key();
+        let key = forwarder.key;
         let Some(bytes) = self.storage.get(&key).await? else { return Ok(None) };
         match Record::decode(&bytes)? {
             Record::Session(envelope) => Ok(Some((Stored { id, key, bytes }, envelope))),

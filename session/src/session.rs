@@ -17,7 +17,7 @@ use crate::{
     forwarder::Record,
     request::RequestSession,
     save,
-    state::{Emission, Life, State},
+    state::{Emission, Life, State, Stored},
     types::UNREGISTERED,
 };
 
@@ -307,20 +307,18 @@ impl Session {
 
     /// The storage key of the session as it is stored now, though another request may have renewed its id meanwhile.
     pub(crate) async fn current_key(&self) -> Result<Option<String>, SessionError> {
-        let Some(stored) = self.state().stored.clone() else { return Ok(None) };
-        if let Some(current) = self.storage().get(&stored.key).await?
-            && let Record::Forwarder(forwarder) = Record::decode(&current)?
-            && let Some(id) = forwarder.open(&stored.id, &self.config().clock)
-        {
-            return Ok(Some(id.storage_key()));
-        }
-        Ok(Some(stored.key))
+        let Some(key) = self.stored_key() else { return Ok(None) };
+        let current = self.storage().get(&key).await?;
+        Ok(match current.as_ref().map(Record::decode).transpose()? {
+            Some(Record::Forwarder(forwarder)) => Some(forwarder.key),
+            _ => Some(key),
+        })
     }
 
     async fn delete_stored(&self) -> Result<(), SessionError> {
         let stored = self.state().stored.clone();
         match stored {
-            Some(stored) => save::delete(self.storage(), self.config(), stored).await,
+            Some(Stored { key, bytes, .. }) => save::delete(self.storage(), key, Some(bytes)).await,
             None => Ok(()),
         }
     }

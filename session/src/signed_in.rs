@@ -35,6 +35,10 @@ impl SignedIn {
         }
     }
 
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// When the session began.
     #[must_use]
     pub fn created_at(&self) -> SystemTime {

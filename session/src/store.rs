@@ -214,7 +214,7 @@ impl Store {
     /// [`SessionError::EmptyId`]; [`SessionError::Storage`].
     pub async fn delete(&self, id: &str) -> Result<(), SessionError> {
         match parse(id)? {
-            Some(id) => save::delete_by_id(self.storage(), self.config(), id).await,
+            Some(id) => save::delete(self.storage(), id.storage_key(), None).await,
             None => Ok(()),
         }
     }
@@ -231,6 +231,14 @@ impl Store {
         Ok(live
             .map(|(key, envelope, remaining)| SignedIn::new(key, envelope, remaining, self.config()))
             .collect())
+    }
+
+    /// Ends one session of the list: a device that was lost. Success where it has ended already.
+    ///
+    /// # Errors
+    /// [`SessionError::Storage`].
+    pub async fn end(&self, session: &SignedIn) -> Result<(), SessionError> {
+        save::delete(self.storage(), session.key().to_owned(), None).await
     }
 
     /// Signs `principal` out everywhere, or everywhere `except` in that session; how many sessions that ended. After a

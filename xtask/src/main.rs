@@ -14,6 +14,9 @@ mod features;
 mod fuzz;
 mod images;
 mod reports;
+mod secrets;
+#[cfg(test)]
+mod security_model;
 mod tally;
 mod test;
 

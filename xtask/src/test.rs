@@ -8,6 +8,7 @@ use crate::{
     containers::Containers,
     expected::wrongly_ignored,
     reports,
+    secrets::Secrets,
     tally::Tally,
 };
 
@@ -30,14 +31,19 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     browser::prepare();
     let containers =
         if options.without_containers { Containers::refused() } else { Containers::prepare(options.keep) };
-    let folder = clean_report_folder()?;
-    let mut tally = Tally::default();
+    let folder = clean_folder("cloakroom-reports")?;
+    let logs = clean_folder("cloakroom-logs")?;
+    let (mut tally, mut secrets) = (Tally::default(), Secrets::default());
     // Not `--workspace`, for which cargo would leave out of account which packages the arguments name.
     let outcome = cargo(["test", "--all-features", "--no-fail-fast"])
         .args(&options.arguments)
         .env("CLOAKROOM_REPORT_DIR", &folder)
+        .env("CLOAKROOM_LOG_DIR", &logs)
         .envs(containers.environment())
-        .run_reading_lines(|line| tally.read(line));
+        .run_reading_lines(|line| {
+            tally.read(line);
+            secrets.read("printed", line);
+        });
     drop(containers);
     let reports = reports::read(&folder)?;
     if !reports.is_empty() {
@@ -45,6 +51,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     println!("\n{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.ignored.len());
     outcome?;
+    println!("{} lines of logs looked through for secrets", secrets.read_logs(&logs)?);
+    secrets.check()?;
     if tally.passed == 0 {
         return Err(Failure::Incomplete("no test ran".to_owned()));
     }
@@ -60,9 +68,9 @@ fn services_are_required() -> bool {
     std::env::var_os("CLOAKROOM_REQUIRE_SERVICES").is_some_and(|value| value == "1")
 }
 
-/// The folder that the suites write their reports to, with nothing of an earlier run in it.
-fn clean_report_folder() -> Result<PathBuf, Failure> {
-    let folder = target().join("cloakroom-reports");
+/// A folder that the tests write to, with nothing of an earlier run in it.
+fn clean_folder(name: &str) -> Result<PathBuf, Failure> {
+    let folder = target().join(name);
     match fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Failure::file(&folder)(error)),
         _ => fs::create_dir_all(&folder).map_err(Failure::file(&folder))?,

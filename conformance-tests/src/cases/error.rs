@@ -25,8 +25,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-const KEY_SECRET: &str = "c0at";
-const VALUE_SECRET: &str = "t1cket";
+const KEY_SECRET: &str = "s3cret-key";
+const VALUE_SECRET: &str = "s3cret-value";
 
 /// Every error that can be provoked from outside, with the operation that it must name.
 async fn provoke(storage: &Subject) -> Vec<(Operation, StorageError)> {

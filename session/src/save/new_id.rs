@@ -115,7 +115,7 @@ impl Save<'_> {
         match self.confirm(naming, &new, None).await {
             Ok(true) => Ok(Some((new, None))),
             Ok(false) => {
-                delete(self.storage, self.config, old.clone()).await?;
+                delete(self.storage, old.key.clone(), Some(old.bytes.clone())).await?;
                 Ok(None)
             }
             Err(error) => {

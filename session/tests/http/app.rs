@@ -26,6 +26,7 @@ impl App {
         routes: Router,
         configure: impl FnOnce(SessionLayerBuilder) -> SessionLayerBuilder,
     ) -> Self {
+        crate::log::to_folder();
         let faults = Faults::default();
         let storage: Arc<dyn Storage> =
             Arc::new(Faulty { inner: MemoryStorage::new(), faults: faults.clone() }.layer(Counted::new()));

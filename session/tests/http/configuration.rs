@@ -145,7 +145,12 @@ async fn key_generator_makes_the_ids() {
 
 #[tokio::test]
 async fn an_empty_generated_id_is_an_error_and_so_is_one_that_a_cookie_cannot_carry() {
-    for (made, expected) in [("", "session id is empty"), ("a;b", "cookie characters")] {
+    for (made, expected) in [
+        ("", "session id is empty"),
+        ("a;b", "cookie characters"),
+        ("a\r\nSet-Cookie: b=c", "cookie characters"),
+        ("a\0", "cookie characters"),
+    ] {
         let app = App::with(touching(), |layer| {
             layer
                 .id_generator(IdGenerator::custom(move || made.to_owned()))
@@ -153,6 +158,7 @@ async fn an_empty_generated_id_is_an_error_and_so_is_one_that_a_cookie_cannot_ca
         });
         let reply = Browser::new().get(&app.router, "/").await;
         assert!(reply.body.contains(expected), "{}", reply.body);
+        assert!(reply.set_cookies().is_empty());
         assert_eq!(app.stored().await.len(), 0);
     }
 }

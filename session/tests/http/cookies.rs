@@ -101,12 +101,15 @@ fn what_a_browser_would_refuse_is_refused_when_built_with_the_reason() {
         ("a=b", cookie(), "name"),
         ("a;b", cookie(), "name"),
         ("naïve", cookie(), "name"),
+        ("id\r\nSet-Cookie: b", cookie(), "name"),
+        ("id\0", cookie(), "name"),
         (&long, cookie(), "4096 bytes"),
         ("id", cookie().path("shop"), "path begins with '/'"),
         ("id", cookie().path("/a;b"), "path"),
         ("id", cookie().path("/a\r\nSet-Cookie: b=c"), "path"),
         ("id", cookie().path(format!("/{long}")), "1024 bytes"),
         ("id", cookie().domain("example.com; Secure"), "domain"),
+        ("id", cookie().domain("example.com\r\nSet-Cookie: b=c"), "domain"),
         ("id", cookie().domain("exämple.com"), "domain"),
         ("id", cookie().domain(long.clone()), "1024 bytes"),
     ];
@@ -138,9 +141,10 @@ async fn a_sessions_own_idle_timeout_over_400_days_gives_a_cookie_of_400() {
 
 #[test]
 fn a_header_name_that_is_none_is_refused_when_built() {
-    let built =
-        SessionLayer::builder(Arc::new(MemoryStorage::new())).extractor(Extractor::header("x id")).build();
-    assert_eq!(built.unwrap_err(), ConfigError::HeaderName { name: "x id".to_owned() });
+    for name in ["x id", "", "x\r\nSet-Cookie", "x:y"] {
+        let layer = SessionLayer::builder(Arc::new(MemoryStorage::new())).extractor(Extractor::header(name));
+        assert_eq!(layer.build().unwrap_err(), ConfigError::HeaderName { name: name.to_owned() });
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use cloakroom_storage::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Fails,
-    /// What it does is done, but nobody learns of it. (Only swaps do; what else there is fails.)
+    /// What it does is done, but nobody learns of it, for one swap; another operation fails.
     LosesTheAnswer,
     Hangs,
 }
@@ -55,7 +55,12 @@ impl Faults {
         let mut planned = self.0.lock().unwrap();
         let mut fault = planned.of.get(&operation).copied();
         match &mut planned.of_all {
-            Some((0, of_all)) => fault = Some(*of_all),
+            Some((0, of_all)) => {
+                fault = Some(*of_all);
+                if *of_all == Fault::LosesTheAnswer {
+                    planned.of_all = None;
+                }
+            }
             Some((operations, _)) => *operations -= 1,
             None => {}
         }

@@ -131,16 +131,16 @@ async fn debug_output_and_errors_show_no_id_key_or_value() {
     let app = app();
     let (parts, ()) = Request::new(()).into_parts();
     let session = app.store.load(&parts).await.unwrap();
-    session.set("secret-key", "secret-value").unwrap();
+    session.set("s3cret-key", "s3cret-value").unwrap();
     session.save().await.unwrap();
-    let mismatch = session.get::<u64>("secret-key").unwrap_err();
+    let mismatch = session.get::<u64>("s3cret-key").unwrap_err();
     let shown = format!(
         "{session:?} {:?} {:?} {mismatch:?} {mismatch} {:?}",
         session.id(),
         app.store,
         app.stored().await
     );
-    assert!(!shown.contains("secret") && !shown.contains(session.id().as_str()), "{shown}");
+    assert!(!shown.contains("s3cret") && !shown.contains(session.id().as_str()), "{shown}");
 }
 
 /// Everything that is logged while it lives, at every level.
@@ -170,8 +170,8 @@ async fn no_id_key_or_value_is_in_the_log_whatever_goes_wrong() {
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let routes = Router::new()
-        .route("/set", route(async |session: Session| session.set("hidden-key", "hidden-value")))
-        .route("/wrong", route(async |session: Session| session.get::<u64>("hidden-key").map(drop)))
+        .route("/set", route(async |session: Session| session.set("s3cret-key", "s3cret-value")))
+        .route("/wrong", route(async |session: Session| session.get::<u64>("s3cret-key").map(drop)))
         .route("/destroy", route(async |session: Session| session.destroy().await));
     let traced = Arc::new(app().storage.layer(cloakroom_storage::Traced::new()));
     let app = App::with(routes, |layer| layer.storage(traced.clone()));
@@ -181,13 +181,13 @@ async fn no_id_key_or_value_is_in_the_log_whatever_goes_wrong() {
     browser.get(&app.router, "/wrong").await;
     let page = traced.scan(None, std::num::NonZeroUsize::new(9).unwrap()).await.unwrap();
     let key = page.entries[0].key.clone();
-    traced.set(&key, cloakroom_storage::Bytes::from_static(b"\x02hidden-value"), None).await.unwrap();
+    traced.set(&key, cloakroom_storage::Bytes::from_static(b"\x02s3cret-value"), None).await.unwrap();
     browser.get(&app.router, "/wrong").await;
     browser.get(&app.router, "/destroy").await;
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("session failed") && log.contains("get_and_touch"), "{log}");
-    for secret in [&*id, &*key, "hidden"] {
+    for secret in [&*id, &*key, "s3cret"] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
 }

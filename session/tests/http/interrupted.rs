@@ -70,6 +70,9 @@ async fn whichever_operation_of_a_new_id_fails_the_id_that_the_client_has_then_i
                 "{here}: an answer is either a new id or an error"
             );
             assert!(id == old || !works(&app, &old).await, "{here}");
+            if (begin, path) == ("/set", "/sign-in") {
+                assert_eq!(reply.status.is_success(), !has_failed, "{here}: nobody is signed in half");
+            }
             if !has_failed {
                 assert!(operations >= 3, "each operation has failed once");
                 break;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use cloakroom_storage::Storage;
+use cloakroom_storage::{Storage, StorageExt, Traced};
 use cloakroom_storage_memory::MemoryStorage;
 
 use crate::over_storage::{self, Nodes, for_each_promise};
 
 fn nodes() -> Nodes {
-    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    crate::log::to_folder();
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new().layer(Traced::new()));
     Nodes { storages: [storage.clone(), storage], repetitions: 100 }
 }
 

@@ -12,6 +12,8 @@ use crate::browser::Browser;
 /// Long enough for a busy machine to be in time half way through it.
 const IDLE: Duration = Duration::from_secs(2);
 
+const ADA: &str = "Ada s3cret";
+
 struct Node {
     router: Router,
     store: Store,
@@ -23,7 +25,7 @@ impl Nodes {
             let layer = SessionLayer::builder(storage.clone()).config(config.clone()).build().unwrap();
             let store = layer.store().clone();
             let router = Router::new()
-                .route("/set", route(async |session: Session| session.set("name", "Ada")))
+                .route("/set", route(async |session: Session| session.set("name", ADA)))
                 .route("/rename", route(async |session: Session| session.set("name", "Grace")))
                 .route("/look", route(look))
                 .route("/short", route(async |session: Session| session.set_idle_timeout(IDLE)))
@@ -60,7 +62,7 @@ async fn shown(nodes: &[Node; 2], id: &str) -> [String; 2] {
 pub(crate) async fn a_session_of_one_node_is_known_on_the_other(nodes: Nodes) {
     let [one, other] = nodes.with(&SessionConfig::default());
     let (mut browser, id) = begun(&one).await;
-    assert_eq!(seen(&other, &mut browser).await, "Ada");
+    assert_eq!(seen(&other, &mut browser).await, ADA);
     browser.get(&other.router, "/rename").await;
     assert_eq!(seen(&one, &mut browser).await, "Grace");
     assert_eq!(browser.id(), Some(&*id));
@@ -80,7 +82,7 @@ pub(crate) async fn reads_keep_a_session_alive(nodes: Nodes) {
     let (mut browser, _) = begun(&one).await;
     for node in [&one, &other, &one, &other] {
         sleep(IDLE / 2).await;
-        assert_eq!(seen(node, &mut browser).await, "Ada");
+        assert_eq!(seen(node, &mut browser).await, ADA);
     }
 }
 
@@ -88,7 +90,7 @@ pub(crate) async fn neither_reads_nor_writes_outlast_the_absolute_timeout(nodes:
     let whole = nodes.with(&SessionConfig::default().idle_timeout(2 * IDLE).absolute_timeout(2 * IDLE));
     let (mut browser, id) = begun(&whole[0]).await;
     sleep(IDLE).await;
-    assert_eq!(seen(&whole[1], &mut browser).await, "Ada");
+    assert_eq!(seen(&whole[1], &mut browser).await, ADA);
     browser.get(&whole[1].router, "/rename").await;
     sleep(IDLE + Duration::from_millis(50)).await;
     assert_eq!(shown(&whole, &id).await, ["", ""]);
@@ -101,7 +103,7 @@ pub(crate) async fn a_shorter_idle_timeout_of_its_own_ends_a_session_sooner(node
     browser.get(&nodes[0].router, "/short").await;
     for node in [&nodes[1], &nodes[0], &nodes[1]] {
         sleep(IDLE / 2).await;
-        assert_eq!(seen(node, &mut browser).await, "Ada");
+        assert_eq!(seen(node, &mut browser).await, ADA);
     }
     sleep(IDLE + Duration::from_millis(50)).await;
     assert_eq!(shown(&nodes, &id).await, ["", ""]);
@@ -114,7 +116,7 @@ pub(crate) async fn after_a_regenerate_the_data_is_under_the_new_id_alone(nodes:
     let new = browser.id().unwrap().to_owned();
     assert_ne!(new, old);
     assert_eq!(shown(&whole, &old).await, ["", ""]);
-    assert_eq!(shown(&whole, &new).await, ["Ada", "Ada"]);
+    assert_eq!(shown(&whole, &new).await, [ADA, ADA]);
     assert_eq!(nodes.stored().await, 1);
 }
 

@@ -80,7 +80,9 @@ macro_rules! for_each_promise {
             renewal::a_sign_in_under_way_follows_the_session_to_its_new_id,
             renewal::a_renewed_session_is_listed_once_and_revoked_under_both_ids,
             renewal::whatever_the_interleaving_a_revocation_ends_sessions_that_are_being_renewed,
+            renewal::one_session_of_the_list_is_ended_also_while_it_is_renewed,
             renewal::racing_renewals_take_no_room_from_other_sessions,
+            renewal::a_limit_that_was_lowered_does_not_end_sessions_that_are_renewed,
             renewal::a_revocation_that_spares_its_own_session_spares_it_under_its_new_id,
         }
     };

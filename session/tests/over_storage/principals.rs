@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use super::Nodes;
 use crate::browser::Browser;
 
-const ADA: &str = "user:ada";
-const EVE: &str = "user:eve";
+const ADA: &str = "user:ada-s3cret";
+const EVE: &str = "user:eve-s3cret";
 
 #[derive(Clone)]
 struct Node {

@@ -14,12 +14,12 @@ use axum::{Router, extract::Path, routing::get as route};
 use cloakroom_session::{Clock, Excess, Session, SessionConfig, SessionError, SessionLayer, Store};
 use futures_util::future::join_all;
 use http::StatusCode;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use super::Nodes;
 use crate::browser::{Browser, Reply};
 
-const ADA: &str = "user:ada";
+const ADA: &str = "user:ada-s3cret";
 const RENEW_AFTER: Duration = Duration::from_secs(15 * 60);
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -27,8 +27,10 @@ const GRACE: Duration = Duration::from_secs(20);
 struct Renewing {
     nodes: [Node; 2],
     ahead_ms: Arc<AtomicU64>,
-    reached: Arc<Notify>,
-    open: Arc<Notify>,
+    /// As many requests are held.
+    reached: Arc<Semaphore>,
+    /// As many may go on.
+    open: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -47,7 +49,7 @@ impl Nodes {
         let ahead = ahead_ms.clone();
         let now = move || SystemTime::now() + Duration::from_millis(ahead.load(Ordering::Relaxed));
         let config = config.renew_after(RENEW_AFTER).renewal_grace(GRACE).clock(Clock::custom(now));
-        let (reached, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (reached, open) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let nodes = self.storages.each_ref().map(|storage| {
             let layer = SessionLayer::builder(storage.clone()).config(config.clone()).build().unwrap();
             let store = layer.store().clone();
@@ -58,11 +60,11 @@ impl Nodes {
 }
 
 /// A path `/slow/x` does what `/x` does, held between load and save until the test lets it go.
-fn routes(reached: &Arc<Notify>, open: &Arc<Notify>) -> Router {
+fn routes(reached: &Arc<Semaphore>, open: &Arc<Semaphore>) -> Router {
     let (reached, open) = (reached.clone(), open.clone());
     let slow = async move |session: Session, Path(what): Path<String>| {
-        reached.notify_one();
-        open.notified().await;
+        reached.add_permits(1);
+        open.acquire().await.unwrap().forget();
         perform(&session, &what).await
     };
     Router::new().route("/slow/{what}", route(slow)).route(
@@ -121,10 +123,15 @@ impl Renewing {
         meanwhile: impl Future<Output = ()>,
     ) -> Reply {
         let slow = self.spawn(1, browser, path);
-        self.reached.notified().await;
+        self.all_held(1).await;
         meanwhile.await;
-        self.open.notify_one();
+        self.open.add_permits(1);
         slow.await.unwrap()
+    }
+
+    /// Until so many requests have loaded their session and are held.
+    async fn all_held(&self, requests: u32) {
+        self.reached.acquire_many(requests).await.unwrap().forget();
     }
 
     /// What a browser is shown, by both nodes alike; whatever they send it is lost.
@@ -174,10 +181,13 @@ pub(crate) async fn of_racing_requests_one_renews_the_id_and_all_writes_survive(
         let renewing = nodes.renewing();
         let browser = renewing.begin("/begun").await;
         renewing.pass(RENEW_AFTER);
-        let requests = (0..16).map(|n| {
-            let path = if n % 2 == 0 { format!("/key-{n:02}") } else { "/keys".to_owned() };
-            renewing.spawn(n / 2, &browser, &path)
-        });
+        // Each has loaded its session before any renews it.
+        let path = |n: usize| {
+            if n.is_multiple_of(2) { format!("/slow/key-{n:02}") } else { "/slow/keys".to_owned() }
+        };
+        let requests: Vec<_> = (0..16).map(|n| renewing.spawn(n / 2, &browser, &path(n))).collect();
+        renewing.all_held(16).await;
+        renewing.open.add_permits(16);
         let mut given = BTreeSet::new();
         for reply in join_all(requests).await.into_iter().map(Result::unwrap) {
             assert_eq!(reply.status, StatusCode::OK);
@@ -319,6 +329,26 @@ pub(crate) async fn whatever_the_interleaving_a_revocation_ends_sessions_that_ar
     }
 }
 
+pub(crate) async fn one_session_of_the_list_is_ended_also_while_it_is_renewed(nodes: Nodes) {
+    let renewing = nodes.renewing();
+    let store = &renewing.nodes[1].store;
+    let (kept, mut lost) = (renewing.begin("/sign-in").await, renewing.begin("/sign-in").await);
+    let old = lost.clone();
+    let lost_session = store.load_by_id(lost.id().unwrap()).await.unwrap();
+    let listed = store.sessions_of(ADA).await.unwrap().into_iter().find(|it| it.is(&lost_session)).unwrap();
+    renewing.pass(RENEW_AFTER);
+    lost.get(&renewing.nodes[0].router, "/who").await;
+    assert_ne!(lost.id(), old.id());
+
+    store.end(&listed).await.unwrap();
+    store.end(&listed).await.unwrap();
+    for browser in [&lost, &old] {
+        assert_eq!(renewing.shown(browser, "/who").await, "");
+    }
+    assert_eq!(renewing.shown(&kept, "/who").await, ADA);
+    assert_eq!(renewing.listed().await, 1);
+}
+
 pub(crate) async fn racing_renewals_take_no_room_from_other_sessions(nodes: Nodes) {
     let most = NonZeroUsize::new(2).unwrap();
     for excess in [Excess::RefuseNew, Excess::EvictOldest] {
@@ -327,7 +357,11 @@ pub(crate) async fn racing_renewals_take_no_room_from_other_sessions(nodes: Node
         let mut browsers = [renewing.begin("/sign-in").await, renewing.begin("/sign-in").await];
         for _ in 0..3 {
             renewing.pass(RENEW_AFTER);
-            let requests = (0..8).map(|n| renewing.spawn(n / 2, &browsers[n % 2], "/who"));
+            // Each has loaded its session before any renews it.
+            let requests: Vec<_> =
+                (0..8).map(|n| renewing.spawn(n / 2, &browsers[n % 2], "/slow/who")).collect();
+            renewing.all_held(8).await;
+            renewing.open.add_permits(8);
             for reply in join_all(requests).await {
                 assert_eq!(reply.unwrap().body, ADA, "{excess:?}");
             }
@@ -338,6 +372,27 @@ pub(crate) async fn racing_renewals_take_no_room_from_other_sessions(nodes: Node
             }
         }
         assert_eq!(renewing.listed().await, 2, "{excess:?}");
+        browsers[0].get(&renewing.nodes[1].router, "/sign-out").await;
+        let late = renewing.begin("/sign-in").await;
+        assert_eq!(renewing.shown(&late, "/who").await, ADA, "{excess:?}: no renewal has left a name behind");
+        assert_eq!(renewing.shown(&browsers[1], "/who").await, ADA, "{excess:?}");
+        assert_eq!(renewing.listed().await, 2, "{excess:?}");
+    }
+}
+
+pub(crate) async fn a_limit_that_was_lowered_does_not_end_sessions_that_are_renewed(nodes: Nodes) {
+    for excess in [Excess::RefuseNew, Excess::EvictOldest] {
+        let unlimited = nodes.renewing();
+        unlimited.nodes[0].store.revoke(ADA, None).await.unwrap();
+        let mut browsers = [unlimited.begin("/sign-in").await, unlimited.begin("/sign-in").await];
+        let limited = nodes.renewing_with(SessionConfig::default().max_sessions(NonZeroUsize::MIN, excess));
+        limited.pass(RENEW_AFTER);
+        for browser in &mut browsers {
+            let old = browser.clone();
+            assert_eq!(browser.get(&limited.nodes[1].router, "/who").await.body, ADA);
+            assert_ne!(browser.id(), old.id(), "{excess:?}: it is renewed");
+        }
+        assert_eq!(limited.listed().await, 2, "{excess:?}");
     }
 }
 

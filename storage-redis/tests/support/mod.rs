@@ -57,7 +57,7 @@ pub(crate) async fn raw_cluster(url: &str) -> redis::cluster_async::ClusterConne
 }
 
 /// In keys, values and passwords, and never in an error.
-pub(crate) const SECRET: &str = "c0at";
+pub(crate) const SECRET: &str = "s3cret";
 
 /// Why nothing connects to that URL.
 pub(crate) async fn refused(url: &str) -> StorageError {
