@@ -51,7 +51,7 @@ enum Fault {
     Forgets,
     /// It swaps also where nothing is left to swap.
     Revives,
-    /// It acknowledges a deletion now and then that it has not made.
+    /// It acknowledges deletions that it has not made.
     DeletesNot,
     /// It gives the answer of another request now and then.
     MixesUp,
@@ -254,7 +254,7 @@ impl Storage for Faulty {
         ttl: Option<Duration>,
     ) -> Result<Swap> {
         self.begin(Operation::CompareAndSwap)?;
-        if self.does(Fault::Forgets) {
+        if self.does(Fault::Forgets) || self.fault == Fault::DeletesNot && new.is_none() {
             return Ok(Swap::Swapped);
         }
         let swap = self.inner.compare_and_swap(key, expected, new.clone(), ttl).await?;
