@@ -134,6 +134,9 @@ impl SessionConfig {
     /// new one again. Signing out, a revocation, and [`regenerate`](crate::Session::regenerate) and the like end both
     /// at once.
     ///
+    /// Derive no other token from [`Session::id`](crate::Session::id) then, such as one against cross-site requests: keep
+    /// a random value in the session.
+    ///
     /// Only ids from cookies and headers are renewed, as other sources have no way back to the client. A renewal costs
     /// its request three round trips, those of a session with a principal six; a request with the old id costs two.
     /// A request that takes longer than the grace loses its changes where another has renewed the id meanwhile. The

@@ -53,6 +53,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     outcome?;
     println!("{} lines of logs looked through for secrets", secrets.read_logs(&logs)?);
     secrets.check()?;
+    // They are long.
+    fs::remove_dir_all(&logs).map_err(Failure::file(&logs))?;
     if tally.passed == 0 {
         return Err(Failure::Incomplete("no test ran".to_owned()));
     }
