@@ -174,7 +174,7 @@ async fn accept(
 /// Waits until it does; a wire that is gone becomes nothing any more.
 async fn becomes(state: &mut watch::Receiver<State>, what: impl Fn(Passage) -> bool) {
     if state.wait_for(|state| what(state.passage)).await.is_err() {
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
 

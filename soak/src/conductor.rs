@@ -391,7 +391,7 @@ async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, SessionError>) -> Res
     loop {
         match attempt().await {
             Err(error) if passes(&error) && Instant::now() < deadline => {
-                sleep(Duration::from_millis(100)).await
+                sleep(Duration::from_millis(100)).await;
             }
             outcome => return outcome.map_err(Failure::Storage),
         }

@@ -28,7 +28,7 @@ pub(crate) struct Crew {
 impl Crew {
     /// This program again, once for each place.
     pub(crate) async fn start(places: impl Iterator<Item = Place>) -> Result<Self, Failure> {
-        let workers = try_join_all(places.map(|place| Worker::start(place))).await?;
+        let workers = try_join_all(places.map(Worker::start)).await?;
         Ok(Self { workers })
     }
 
