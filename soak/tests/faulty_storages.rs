@@ -139,7 +139,7 @@ impl Fault {
 /// SQLite with each of the faults, under schemes of their names.
 fn backends() -> Backends {
     Fault::ALL.into_iter().fold(Backends::new(), |backends, fault| {
-        let open = move |config: StorageConfig| async move { Ok(Faulty::open(config, fault).await?) };
+        let open = move |config: StorageConfig| Faulty::open(config, fault);
         backends.register(&fault.scheme(), open).unwrap()
     })
 }
@@ -185,7 +185,7 @@ impl Faulty {
             Fault::Dies => std::process::exit(0),
             Fault::LeaksMemory => std::mem::forget(vec![1_u8; 64 * 1024]),
             Fault::LeaksSockets if self.does(Fault::LeaksSockets) => {
-                std::mem::forget(UdpSocket::bind("127.0.0.1:0"))
+                std::mem::forget(UdpSocket::bind("127.0.0.1:0"));
             }
             Fault::LeaksTasks => drop(tokio::spawn(std::future::pending::<()>())),
             _ => {}

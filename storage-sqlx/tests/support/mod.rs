@@ -18,7 +18,6 @@ use cloakroom_storage_sqlx::{
         postgres::PgPoolOptions,
     },
 };
-#[allow(unused_imports, reason = "no test target uses all of it")]
 
 pub(crate) const SECRET: &str = "s3cret";
 
