@@ -56,8 +56,8 @@ pub enum Passage {
     Late(Duration),
     /// Every connection ends in the middle of its next answer.
     Torn,
-    /// Connections stay open and are accepted, and nothing passes: as if the server had vanished. Those of this time are
-    /// lost for good, also when others pass again.
+    /// Connections stay open and are accepted, and nothing passes: as if the server had vanished. Those of this time
+    /// are lost for good, also when others pass again.
     Silent,
     /// Connections end, and new ones are refused.
     Cut,

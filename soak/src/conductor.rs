@@ -1,6 +1,5 @@
 use std::{
     iter,
-    num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -8,31 +7,27 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use cloakroom::{Backends, Namespace, Session, SessionError, Storage};
+use cloakroom::{Backends, Namespace, Storage};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
 
 use crate::{
     Failure, Invariant, Options, Report, Resources, Violation,
-    application::{Application, ROUND, name, passes},
+    application::Application,
+    check::{PATIENCE, patiently},
     crew::Crew,
-    ledger::{Ledger, Shared, Values},
-    order::{Done, Ending, Place, Task, WRITES_PER_TASK, counter},
+    ledger::{Ledger, Shared},
+    order::{Done, Ending, Place, Task, WRITES_PER_TASK},
     visitor::{Refusal, Visitor},
-    worker::count,
 };
 
 /// Rounds that are under way at once.
 const AT_ONCE: usize = 4;
-/// How long the storage may be away when something is to be checked.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How many sessions a principal has when they are revoked, beside those that sign in meanwhile.
 const SIGNED_IN: usize = 2;
 /// The share of the soak that is the warm-up.
 const WARM_UP: usize = 10;
-/// How many keys the neighbour has.
-const NEIGHBOURS: usize = 50;
 
 /// Runs a soak: starts this program again as its workers, with the argument [`WORK`](crate::WORK), and tells them what
 /// to do.
@@ -74,12 +69,12 @@ enum Round {
     Revoke,
 }
 
-struct Conductor {
+pub(crate) struct Conductor {
     crew: Crew,
-    application: Application,
-    neighbour: Arc<dyn Storage>,
-    processes: usize,
-    tasks: usize,
+    pub(crate) application: Application,
+    pub(crate) neighbour: Arc<dyn Storage>,
+    pub(crate) processes: usize,
+    pub(crate) tasks: usize,
     numbers: AtomicU64,
     ledger: Mutex<Ledger>,
     report: Mutex<Report>,
@@ -194,7 +189,7 @@ impl Conductor {
             self.check_revoked(round, id).await?;
         }
         revoked.extend(done.sign_ins);
-        self.ledger().revoked.extend(revoked);
+        self.ledger().revoked.extend(revoked.into_iter().map(|id| (round, id)));
         Ok(())
     }
 
@@ -214,8 +209,8 @@ impl Conductor {
                 (Err(Refusal { passes: true, .. }), _) if Instant::now() < deadline => {
                     sleep(Duration::from_millis(100)).await;
                 }
-                // An acknowledged sign-in may be undone by nobody here: no revocation is under way.
-                _ => return Err(Failure::Storage(SessionError::NotFound)),
+                (Err(refusal), _) => return Err(Failure::NotBegun(refusal.what)),
+                (Ok(_), None) => return Err(Failure::NotBegun("no cookie is set".to_owned())),
             }
         }
     }
@@ -238,116 +233,15 @@ impl Conductor {
         Ok(done.into_iter().map(|done| done.resources).collect())
     }
 
-    /// The session of that id, if it is there and can be read.
-    async fn find(&self, id: &str) -> Result<Option<Session>, Failure> {
-        let found = patiently(async || match self.application.store.load_by_id(id).await {
-            Ok(session) => Ok(Some(session)),
-            Err(SessionError::NotFound) => Ok(None),
-            Err(error) if passes(&error) => Err(error),
-            Err(error) => {
-                self.broken(Invariant::NoUnexpectedError, &name(&error));
-                Ok(None)
-            }
-        });
-        found.await
-    }
-
-    /// What comes after the sign-out may begin a session of its own, but has none of the old one's data.
-    async fn check_ended(&self, round: u64, id: &str) -> Result<(), Failure> {
-        if self.find(id).await?.is_some_and(|session| !matches!(session.get::<u64>(ROUND), Ok(None))) {
-            self.broken(Invariant::NoResurrection, &format!("round {round}: the session is back"));
-        }
-        Ok(())
-    }
-
-    async fn check_revoked(&self, round: u64, id: &str) -> Result<(), Failure> {
-        if self.find(id).await?.is_some_and(|session| session.principal().is_some()) {
-            self.broken(Invariant::NobodyAfterRevocation, &format!("round {round}: somebody is signed in"));
-        }
-        Ok(())
-    }
-
-    fn check_leaks(&self, held: &[Vec<Option<Resources>>]) {
-        for process in 0..self.processes {
-            let held: Vec<_> = held.iter().filter_map(|held| held[process]).collect();
-            let [_, warm, end] = held[..] else { continue };
-            for leak in end.leaks_since(&warm) {
-                self.broken(Invariant::NoLeak, &format!("process {process}: {leak}"));
-            }
-            self.report().resources.push(held);
-        }
-    }
-
-    async fn check_ledger(&self) -> Result<(), Failure> {
-        let ledger = std::mem::take(&mut *self.ledger());
-        let to_check = ledger.shared.len() + ledger.ended.len() + ledger.revoked.len();
-        let bar = progress(to_check).with_message("checking");
-        for shared in &ledger.shared {
-            let found = self.find(&shared.id).await?;
-            let violations = shared.check(self.tasks, found.as_ref().map(values).as_ref());
-            let mut report = self.report();
-            report.shared_sessions += 1;
-            report.writes += shared.acknowledged();
-            report.violations.extend(violations);
-            bar.inc(1);
-        }
-        for (key, counter) in &ledger.counters {
-            let found = patiently(async || Ok(self.application.storage.get(key).await?)).await?;
-            let violation = counter.check(key, found.as_deref().map_or(0, count));
-            let mut report = self.report();
-            report.increments += counter.acknowledged;
-            report.violations.extend(violation);
-        }
-        for (round, id) in &ledger.ended {
-            self.check_ended(*round, id).await?;
-            bar.inc(1);
-        }
-        for id in &ledger.revoked {
-            self.check_revoked(0, id).await?;
-            bar.inc(1);
-        }
-        Ok(())
-    }
-
-    /// Gives the neighbour keys as ours are called.
-    async fn settle_neighbour(&self) -> Result<(), Failure> {
-        for n in 0..NEIGHBOURS {
-            patiently(async || {
-                Ok(self.neighbour.set(&neighbour_key(n), neighbour_value(n).into(), None).await?)
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    /// Leaves nothing of the soak behind, and nothing but the soak's gone.
-    async fn check_reset(&self) -> Result<(), Failure> {
-        patiently(async || self.application.store.reset().await).await?;
-        if self.application.storage.capabilities().scan {
-            let one = NonZeroUsize::MIN;
-            let left = patiently(async || Ok(self.application.storage.scan(None, one).await?)).await?;
-            if !left.entries.is_empty() {
-                self.broken(Invariant::NoResurrection, "after the reset, something is left");
-            }
-        }
-        for n in 0..NEIGHBOURS {
-            let found = patiently(async || Ok(self.neighbour.get(&neighbour_key(n)).await?)).await?;
-            if found.as_deref() != Some(neighbour_value(n).as_bytes()) {
-                self.broken(Invariant::NoForeignKey, "a neighbour's key was changed");
-            }
-        }
-        patiently(async || Ok(self.neighbour.reset().await?)).await
-    }
-
-    fn broken(&self, invariant: Invariant, what: &str) {
+    pub(crate) fn broken(&self, invariant: Invariant, what: &str) {
         self.report().violations.push(Violation::new(invariant, what));
     }
 
-    fn report(&self) -> MutexGuard<'_, Report> {
+    pub(crate) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -368,36 +262,6 @@ fn shuffled(mut deck: Vec<Round>) -> Vec<Round> {
     deck
 }
 
-fn values(session: &Session) -> Values {
-    let keys = session.keys().into_iter();
-    // What is no number is nobody's value.
-    keys.map(|key| (key.clone(), session.get::<u64>(&key).ok().flatten().unwrap_or(u64::MAX))).collect()
-}
-
-fn neighbour_key(n: usize) -> String {
-    match u64::try_from(n) {
-        Ok(round @ 0..4) => counter(round),
-        _ => format!("neighbour-{n}"),
-    }
-}
-
-fn neighbour_value(n: usize) -> String {
-    format!("the neighbour's {n}")
-}
-
-/// Tries again while the storage is away, but not for ever.
-async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, SessionError>) -> Result<T, Failure> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match attempt().await {
-            Err(error) if passes(&error) && Instant::now() < deadline => {
-                sleep(Duration::from_millis(100)).await;
-            }
-            outcome => return outcome.map_err(Failure::Storage),
-        }
-    }
-}
-
 /// One that no other soak of the storage has, and one beside it.
 fn fresh_namespaces() -> Result<(Namespace, Namespace), Failure> {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
@@ -407,7 +271,7 @@ fn fresh_namespaces() -> Result<(Namespace, Namespace), Failure> {
 }
 
 /// On the terminal, if there is one. Without a length, it counts only.
-fn progress(length: usize) -> ProgressBar {
+pub(crate) fn progress(length: usize) -> ProgressBar {
     let bar = match u64::try_from(length) {
         Ok(0) | Err(_) => ProgressBar::no_length(),
         Ok(length) => ProgressBar::new(length),

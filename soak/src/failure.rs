@@ -23,6 +23,9 @@ pub enum Failure {
     /// The sessions are not configured well.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A session that was to be raced for could not be begun.
+    #[error("no session can be begun: {0}")]
+    NotBegun(String),
     /// What was to be checked could not be read, or the soak not be set up.
     #[error("the storage was away for too long, or failed: {0}")]
     Storage(#[source] SessionError),

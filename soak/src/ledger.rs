@@ -16,8 +16,8 @@ pub(crate) struct Ledger {
     pub(crate) counters: BTreeMap<String, Counter>,
     /// The ids of sessions that were ended for good, with their round.
     pub(crate) ended: Vec<(u64, String)>,
-    /// The ids of sessions that were revoked.
-    pub(crate) revoked: Vec<String>,
+    /// The ids of sessions that were revoked, with their round.
+    pub(crate) revoked: Vec<(u64, String)>,
 }
 
 /// A session that all tasks of all processes have written to.

@@ -3,7 +3,8 @@
 //!
 //! - **No lost update**: every write that was acknowledged is there, one by one, in sessions that all tasks of all
 //!   processes write to at once, and in counters that they swap.
-//! - **No resurrection**: a session that was signed out of while slow requests wrote to it is gone, then and at the end.
+//! - **No resurrection**: a session that was signed out of while slow requests wrote to it is gone, at once and at
+//!   the end.
 //! - **Nobody after a revocation** is signed in, whatever id their session was moving to.
 //! - **No foreign key**: every session holds its own keys only, and a neighbour's namespace is as it was.
 //! - **No leak**: memory, open files, connections and tasks of each process at rest are, at the end, what they were
@@ -18,6 +19,7 @@
 #![warn(missing_docs)]
 
 mod application;
+mod check;
 mod conductor;
 mod crew;
 mod failure;

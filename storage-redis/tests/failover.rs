@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::process::ExitCode;
+use std::{env, iter::repeat_n, process::ExitCode};
 
 use cloakroom_conformance::{Server, Service, ServiceTest, service_tests_main};
 use support::{
@@ -20,7 +20,6 @@ macro_rules! with_servers {
 fn main() -> ExitCode {
     let cluster = with_servers! {
         Service::RedisCluster => [
-            a_master_that_dies_costs_errors_in_time_and_no_write_that_a_replica_had,
             a_master_that_falls_silent_costs_errors_in_time_and_no_write_that_a_replica_had,
             a_planned_failover_of_every_master_loses_nothing,
         ]
@@ -32,8 +31,20 @@ fn main() -> ExitCode {
             a_failover_by_order_costs_errors_in_time_and_no_write_that_a_replica_had,
         ]
     };
-    service_tests_main(cluster.into_iter().chain(sentinels))
+    let [under_load] = with_servers! {
+        Service::RedisCluster => [
+            a_master_that_dies_under_32_clients_costs_errors_in_time_and_no_write_that_a_replica_had,
+        ]
+    };
+    service_tests_main(cluster.into_iter().chain(sentinels).chain(repeat_n(under_load, runs())))
 }
+
+/// How often the test runs whose losses are worth counting: the environment may say so, and is then shown them.
+fn runs() -> usize {
+    env::var(RUNS).map_or(1, |runs| runs.parse().unwrap())
+}
+
+const RUNS: &str = "CLOAKROOM_FAILOVERS";
 
 /// Writes with and without a wait for a replica.
 async fn loads(url: &str) -> (Load, Load) {
@@ -45,6 +56,9 @@ async fn loads(url: &str) -> (Load, Load) {
 
 async fn end(url: &str, plain: Load, waiting: Load) {
     let (plain, waiting) = (plain.end(url).await, waiting.end(url).await);
+    if env::var_os(RUNS).is_some() {
+        println!("without a wait: {plain:?}; with: {waiting:?}");
+    }
     assert_eq!(waiting.lost, 0, "of writes that a replica had: {waiting:?}");
     // Without a wait, what was acknowledged last may be lost.
     assert!(plain.lost < plain.acknowledged / 4, "{plain:?}");
@@ -60,6 +74,19 @@ async fn master(server: &Server) -> Node {
 
 async fn a_master_that_dies_costs_errors_in_time_and_no_write_that_a_replica_had(server: Server) {
     let (plain, waiting) = loads(server.url()).await;
+    signal(&server, "KILL", master(&server).await.process().await).await;
+    plain.has_failed().await;
+    plain.is_steady().await;
+    end(server.url(), plain, waiting).await;
+}
+
+async fn a_master_that_dies_under_32_clients_costs_errors_in_time_and_no_write_that_a_replica_had(
+    server: Server,
+) {
+    let plain = Load::of_clients(16, server.url(), 0).await;
+    let waiting = Load::of_clients(16, server.url(), 1).await;
+    plain.is_steady().await;
+    waiting.is_steady().await;
     signal(&server, "KILL", master(&server).await.process().await).await;
     plain.has_failed().await;
     plain.is_steady().await;

@@ -165,8 +165,8 @@ impl Step {
         matches!(self, Self::Set | Self::Create)
     }
 
-    /// Writes under a new key or reads an earlier one, whose value it must be: every key has its own, so that the answer
-    /// to another operation is found out. Whether that was done; where it was not, the error is of the right kind and
+    /// Writes under a new key or reads an earlier one, whose value it must be: every key has its own, so that the
+    /// answer to another operation is found out. Whether that was done; where it was not, the error is of the right kind and
     /// comes in time.
     async fn take(self, storage: &dyn Storage, key: &str, earlier: &str, limit: Duration) -> bool {
         let begin = Instant::now();

@@ -28,12 +28,15 @@ const RECOVERY: Duration = Duration::from_secs(60);
 
 /// A storage with those limits, which waits for so many replicas.
 pub(crate) async fn storage(url: &str, namespace: &Namespace, replicas: usize) -> RedisStorage {
-    let config = RedisConfig::new(url)
+    RedisStorage::connect(&config(url, namespace, replicas)).await.unwrap()
+}
+
+fn config(url: &str, namespace: &Namespace, replicas: usize) -> RedisConfig {
+    RedisConfig::new(url)
         .with_namespace(namespace.clone())
         .with_connect_timeout(LIMIT)
         .with_response_timeout(LIMIT)
-        .with_wait_replicas(replicas, LIMIT / 2);
-    RedisStorage::connect(&config).await.unwrap()
+        .with_wait_replicas(replicas, LIMIT / 2)
 }
 
 /// Tasks that write as fast as they can, each its own keys.
@@ -46,7 +49,7 @@ pub(crate) struct Load {
     tasks: Vec<JoinHandle<Vec<String>>>,
 }
 
-type Counts = Arc<[AtomicUsize; TASKS]>;
+type Counts = Arc<[AtomicUsize]>;
 
 /// What became of the writes.
 #[derive(Debug)]
@@ -57,13 +60,34 @@ pub(crate) struct Tally {
 }
 
 impl Load {
+    /// On one client.
     pub(crate) async fn begin(url: &str, replicas: usize) -> Self {
         let namespace = fresh();
         let storage = storage(url, &namespace, replicas).await;
-        let (done, failed, stop) = (Counts::default(), Counts::default(), Arc::<AtomicBool>::default());
-        let tasks = (0..TASKS)
-            .map(|task| {
-                let (storage, stop) = (storage.clone(), stop.clone());
+        Self::of(namespace, vec![storage; TASKS])
+    }
+
+    /// So many tasks, with a client each. Where many connect, one may be late.
+    pub(crate) async fn of_clients(clients: usize, url: &str, replicas: usize) -> Self {
+        let namespace = fresh();
+        let (mut storages, deadline) = (Vec::new(), Instant::now() + RECOVERY);
+        while storages.len() < clients {
+            match RedisStorage::connect(&config(url, &namespace, replicas)).await {
+                Err(error) => assert!(Instant::now() < deadline, "not every client connects: {error:?}"),
+                Ok(storage) => storages.push(storage),
+            }
+        }
+        Self::of(namespace, storages)
+    }
+
+    fn of(namespace: Namespace, storages: Vec<RedisStorage>) -> Self {
+        let counts = || -> Counts { storages.iter().map(|_| AtomicUsize::new(0)).collect() };
+        let (done, failed, stop) = (counts(), counts(), Arc::<AtomicBool>::default());
+        let tasks = storages
+            .into_iter()
+            .enumerate()
+            .map(|(task, storage)| {
+                let stop = stop.clone();
                 let (done, failed) = (done.clone(), failed.clone());
                 tokio::spawn(async move {
                     let mut acknowledged = Vec::new();
