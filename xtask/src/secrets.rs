@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, BufRead, BufReader},
+    io::{BufRead, BufReader},
     path::Path,
 };
 
@@ -45,8 +45,8 @@ impl Secrets {
             let path = entry.map_err(Failure::file(folder))?.path();
             let source = path.file_name().unwrap_or_default().display().to_string();
             let log = fs::File::open(&path).map_err(Failure::file(&path))?;
-            let lines = BufReader::new(log).split(b'\n').collect::<io::Result<Vec<_>>>();
-            for line in lines.map_err(Failure::file(&path))? {
+            for line in BufReader::new(log).split(b'\n') {
+                let line = line.map_err(Failure::file(&path))?;
                 self.read(&source, &String::from_utf8_lossy(&line));
             }
         }

@@ -14,7 +14,8 @@ pub(crate) fn to_folder() {
         let file =
             File::create(Path::new(&folder).join(name)).expect("the folder for logs can be written to");
         tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new("debug,cloakroom=trace"))
+            // The AWS SDK writes a hundred megabytes at the level of debug.
+            .with_env_filter(EnvFilter::new("debug,aws=info,cloakroom=trace"))
             .with_span_events(FmtSpan::CLOSE)
             .with_ansi(false)
             .with_writer(file)
