@@ -14,7 +14,10 @@ use redis::{
     cluster_async::ClusterConnection,
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, Slot, SlotAddr},
 };
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
 use tracing::warn;
 
 use crate::{
@@ -34,7 +37,8 @@ use cloakroom_storage::Operation;
 ///
 /// Nor does it doubt a node that falls silent, though another may have its slots by now: after a request that timed
 /// out or was given up on, the node is asked for a sign of life, and if it gives none, the cluster is connected to
-/// anew, beside the connection that is in use until then.
+/// anew, beside the connection that is in use until then. So it is where a connection broke and the driver has not
+/// repaired it for a while: twice, on a busy machine, it was seen never to do so.
 #[derive(Clone)]
 pub(crate) struct Cluster(Arc<Shared>);
 
@@ -60,6 +64,9 @@ const LONGEST_DIAL: Duration = Duration::from_secs(1);
 /// How many nodes may be dialed in vain, one after the other, within the time for connecting to the cluster: one that is
 /// silent is dialed because the URL names it, and again because the others do.
 const DIALS: u32 = 4;
+
+/// How long the driver may take to repair a connection that broke.
+const REPAIR: Duration = Duration::from_secs(1);
 
 /// How long a node may take to give a sign of life.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -102,14 +109,14 @@ impl Cluster {
     }
 
     fn request(&self, route: Route) -> Request<'_> {
-        Request { shared: &self.0, route, unanswered: true }
+        Request { shared: &self.0, route, doubt: Some(Duration::ZERO) }
     }
 
     pub(crate) async fn command(&self, key: &[u8], command: Cmd) -> Result<Value, Fault> {
         let mut request = self.request(Route::with_key(key, SlotAddr::Master));
         let mut tries = Tries::of_one();
         loop {
-            request.unanswered = true;
+            request.doubt = Some(Duration::ZERO);
             let answered = match tries.next() {
                 Next::Slot => {
                     let routing = RoutingInfo::SingleNode(request.node());
@@ -144,7 +151,7 @@ impl Cluster {
         let mut request = self.request(route);
         let count = pipeline.len();
         loop {
-            request.unanswered = true;
+            request.doubt = Some(Duration::ZERO);
             let answered = match tries.next() {
                 Next::Slot => {
                     let mut connection = self.connection()?;
@@ -225,7 +232,8 @@ impl Source {
 struct Request<'a> {
     shared: &'a Arc<Shared>,
     route: Route,
-    unanswered: bool,
+    /// Whether its node is in doubt, and from when on it is to be asked.
+    doubt: Option<Duration>,
 }
 
 impl Request<'_> {
@@ -234,15 +242,19 @@ impl Request<'_> {
     }
 
     fn answered<T>(&mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
-        self.unanswered = answer.as_ref().is_err_and(Fault::is_timeout);
+        self.doubt = match &answer {
+            Err(fault) if fault.is_timeout() => Some(Duration::ZERO),
+            Err(fault) if fault.is_of_network() => Some(REPAIR),
+            _ => None,
+        };
         answer
     }
 }
 
 impl Drop for Request<'_> {
     fn drop(&mut self) {
-        if self.unanswered {
-            self.shared.doubt(self.route);
+        if let Some(pause) = self.doubt {
+            self.shared.doubt(self.route, pause);
         }
     }
 }
@@ -257,16 +269,16 @@ impl Shared {
     }
 
     /// Asks the node for a sign of life, one node at a time.
-    fn doubt(self: &Arc<Self>, route: Route) {
+    fn doubt(self: &Arc<Self>, route: Route, pause: Duration) {
         let Some(source) = &self.source else { return };
         if !self.doubted.swap(true, Ordering::AcqRel) {
-            source.runtime.spawn(ask(Arc::downgrade(self), route));
+            source.runtime.spawn(ask(Arc::downgrade(self), route, pause));
         }
     }
 
     async fn replace(&self) {
         let Some(source) = &self.source else { return };
-        warn!("a node of the Redis cluster is silent; the cluster is connected to anew");
+        warn!("a node of the Redis cluster gives no sign of life; the cluster is connected to anew");
         match source.connect().await {
             Ok(connection) => {
                 // Unless it was closed meanwhile.
@@ -279,7 +291,8 @@ impl Shared {
     }
 }
 
-async fn ask(shared: Weak<Shared>, route: Route) {
+async fn ask(shared: Weak<Shared>, route: Route, pause: Duration) {
+    sleep(pause).await;
     let Some(mut connection) = shared.upgrade().and_then(|shared| shared.connection()) else { return };
     let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
     let alive = timeout(PATIENCE, connection.route_command(redis::cmd("PING"), routing)).await;

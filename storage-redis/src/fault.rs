@@ -87,6 +87,11 @@ impl Fault {
         self.is_timeout() || matches!(self, Self::Driver(error) if error.kind() == Driver::Io && says(error))
     }
 
+    /// Whether the connection failed, not what was asked over it.
+    pub(crate) fn is_of_network(&self) -> bool {
+        matches!(self, Self::Driver(error) if error.kind() == Driver::Io)
+    }
+
     /// What the caller of the storage is told.
     pub(crate) fn during(self, operation: Operation) -> StorageError {
         let (kind, detail) = self.told(operation);

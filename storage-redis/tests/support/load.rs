@@ -2,13 +2,13 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use cloakroom_storage::{ErrorKind, Namespace, Storage, Swap};
+use cloakroom_storage::{ErrorKind, Namespace, Result, Storage, Swap};
 use cloakroom_storage_redis::{RedisConfig, RedisStorage};
 use tokio::{
     task::JoinHandle,
@@ -46,6 +46,8 @@ pub(crate) struct Load {
     /// How many operations each task has had done, and how many have failed.
     done: Counts,
     failed: Counts,
+    /// The last error of each task.
+    said: Arc<[Mutex<String>]>,
     tasks: Vec<JoinHandle<Vec<String>>>,
 }
 
@@ -83,12 +85,13 @@ impl Load {
     fn of(namespace: Namespace, storages: Vec<RedisStorage>) -> Self {
         let counts = || -> Counts { storages.iter().map(|_| AtomicUsize::new(0)).collect() };
         let (done, failed, stop) = (counts(), counts(), Arc::<AtomicBool>::default());
+        let said: Arc<[Mutex<String>]> = storages.iter().map(|_| Mutex::default()).collect();
         let tasks = storages
             .into_iter()
             .enumerate()
             .map(|(task, storage)| {
                 let stop = stop.clone();
-                let (done, failed) = (done.clone(), failed.clone());
+                let (done, failed, said) = (done.clone(), failed.clone(), said.clone());
                 tokio::spawn(async move {
                     let mut acknowledged = Vec::new();
                     for n in 0_u64.. {
@@ -96,11 +99,15 @@ impl Load {
                             break;
                         }
                         let key = format!("{task}-{n}");
-                        if write(&storage, &key, n).await {
-                            acknowledged.push(key);
-                            done[task].fetch_add(1, Ordering::SeqCst);
-                        } else {
-                            failed[task].fetch_add(1, Ordering::SeqCst);
+                        match write(&storage, &key, n).await {
+                            Ok(()) => {
+                                acknowledged.push(key);
+                                done[task].fetch_add(1, Ordering::SeqCst);
+                            }
+                            Err(error) => {
+                                failed[task].fetch_add(1, Ordering::SeqCst);
+                                *said[task].lock().unwrap() = error.to_string();
+                            }
                         }
                         sleep(Duration::from_millis(2)).await;
                     }
@@ -108,7 +115,7 @@ impl Load {
                 })
             })
             .collect();
-        Self { namespace, stop, done, failed, tasks }
+        Self { namespace, stop, done, failed, said, tasks }
     }
 
     /// Waits until a write has failed since the beginning.
@@ -128,7 +135,11 @@ impl Load {
             let (failed, begun) = (sum(&self.failed), each(&self.done));
             let steady = || each(&self.done).iter().zip(&begun).all(|(now, begun)| *now >= begun + 100);
             while !steady() && sum(&self.failed) == failed {
-                assert!(Instant::now() < deadline, "it does not recover: {:?}", each(&self.failed));
+                let (failed, said) = (each(&self.failed), &self.said);
+                assert!(
+                    Instant::now() < deadline,
+                    "it does not recover: {failed:?} failures, at last {said:?}"
+                );
                 sleep(Duration::from_millis(10)).await;
             }
             if sum(&self.failed) == failed {
@@ -162,9 +173,8 @@ fn sum(counts: &Counts) -> usize {
     each(counts).iter().sum()
 }
 
-/// Whether the write was acknowledged, by turns of a `set` and of a swap; where it was not, the error is of the right
-/// kind, and comes in time.
-async fn write(storage: &RedisStorage, key: &str, n: u64) -> bool {
+/// A write, by turns a `set` and a swap; where it is not acknowledged, the error is of the right kind, and comes in time.
+async fn write(storage: &RedisStorage, key: &str, n: u64) -> Result<()> {
     let begin = Instant::now();
     let outcome = if n.is_multiple_of(2) {
         storage.set(key, bytes(key), None).await
@@ -175,7 +185,8 @@ async fn write(storage: &RedisStorage, key: &str, n: u64) -> bool {
     };
     let elapsed = begin.elapsed();
     assert!(elapsed < IN_TIME, "an answer after {elapsed:?}: {outcome:?}");
-    let Err(error) = outcome else { return true };
-    assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout), "{error}");
-    false
+    if let Err(error) = &outcome {
+        assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout), "{error}");
+    }
+    outcome
 }
