@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aes_siv::{KeyInit, siv::Aes128Siv};
 use bytes::Bytes;
 use cloakroom_storage::ttl;
 use serde::{Deserialize, Serialize};
@@ -37,24 +38,20 @@ pub(crate) struct Forwarder {
     ends_ms: u64,
     /// The new storage key.
     pub(crate) key: String,
-    /// Makes the key stream one of its own, even if an id were ever renewed twice.
-    nonce: [u8; 16],
     encrypted: Vec<u8>,
 }
 
 impl Forwarder {
     /// From the session's old id to its new one, for so long from now on.
-    pub(crate) fn new(
-        old: &SessionId,
-        new: &SessionId,
-        grace: Duration,
-        clock: &Clock,
-    ) -> Result<Self, SessionError> {
-        let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce).map_err(|_| SessionError::NoRandomness)?;
-        let encrypted = apply_key_stream(old, nonce, new.as_str().as_bytes());
-        let ends_ms = clock.now_ms().saturating_add(ttl::to_millis(grace));
-        Ok(Self { ends_ms, key: new.storage_key(), nonce, encrypted })
+    pub(crate) fn new(old: &SessionId, new: &SessionId, grace: Duration, clock: &Clock) -> Self {
+        let mut forwarder = Self {
+            ends_ms: clock.now_ms().saturating_add(ttl::to_millis(grace)),
+            key: new.storage_key(),
+            encrypted: Vec::new(),
+        };
+        let encrypted = cipher(old).encrypt(forwarder.bound_to(), new.as_str().as_bytes());
+        forwarder.encrypted = encrypted.expect("an id is shorter than the 2^36 bytes that AES-SIV encrypts");
+        forwarder
     }
 
     pub(crate) fn encode(&self) -> Bytes {
@@ -62,29 +59,28 @@ impl Forwarder {
         postcard::to_extend(self, vec![KIND]).expect("a forwarder encodes into memory").into()
     }
 
-    /// The new id, for whoever has the old one; `None`: it does not hold any more.
+    /// The new id, for whoever has the old one; `None`: it does not hold any more, or is not as it was made.
     pub(crate) fn open(&self, old: &SessionId, clock: &Clock) -> Option<SessionId> {
         if self.remaining(clock).is_zero() {
             return None;
         }
-        let new = apply_key_stream(old, self.nonce, &self.encrypted);
+        let new = cipher(old).decrypt(self.bound_to(), &self.encrypted).ok()?;
         SessionId::parse(str::from_utf8(&new).ok()?)
     }
 
     pub(crate) fn remaining(&self, clock: &Clock) -> Duration {
         Duration::from_millis(self.ends_ms.saturating_sub(clock.now_ms()))
     }
+
+    /// What is authenticated with the id.
+    fn bound_to(&self) -> [Vec<u8>; 2] {
+        [self.ends_ms.to_be_bytes().to_vec(), self.key.as_bytes().to_vec()]
+    }
 }
 
-/// Encrypts or decrypts: a key stream of SHA-256 in counter mode, keyed with an id.
-fn apply_key_stream(key: &SessionId, nonce: [u8; 16], text: &[u8]) -> Vec<u8> {
-    let blocks = (0_u32..).map(|block| {
-        let mut hash = Sha256::new_with_prefix(b"cloakroom forwarder");
-        hash.update(nonce);
-        hash.update(block.to_be_bytes());
-        // Last, as it alone has no fixed length.
-        hash.update(key.as_str());
-        hash.finalize()
-    });
-    text.iter().zip(blocks.flatten()).map(|(byte, key)| byte ^ key).collect()
+/// AES-SIV (RFC 5297) needs no nonce. An id is as random as a key, and long enough once it is hashed.
+fn cipher(id: &SessionId) -> Aes128Siv {
+    let key: [u8; 32] =
+        Sha256::new_with_prefix(b"cloakroom forwarder").chain_update(id.as_str()).finalize().into();
+    Aes128Siv::new((&key).into())
 }

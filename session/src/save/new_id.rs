@@ -137,10 +137,8 @@ impl Save<'_> {
     ) -> Result<Saved, SessionError> {
         let mut merged = None;
         for _ in 0..MAX_LOST_RACES {
-            let forwarder = match grace {
-                Some(grace) => Some(Forwarder::new(&old.id, &new.id, grace, &self.config.clock)?.encode()),
-                None => None,
-            };
+            let clock = &self.config.clock;
+            let forwarder = grace.map(|grace| Forwarder::new(&old.id, &new.id, grace, clock).encode());
             let swap = self.storage.compare_and_swap(&old.key, Some(&old.bytes), forwarder, grace).await?;
             let newer = match swap {
                 Swap::Swapped => {
