@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cloakroom_conformance::{Passage, Service, Wire, fresh_namespace, service_tests};
 use cloakroom_storage::{ErrorKind, Storage, StorageError, Touch};
 use cloakroom_storage_sqlx::{PostgresConfig, PostgresStorage};
-use support::{Options, SECRET, Server, bytes, fresh, is, until, with_database, with_user};
+use support::{Options, SECRET, Server, bytes, fresh, futures, is, until, with_database, with_user};
 use tokio::time::timeout;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -255,23 +255,6 @@ async fn prepared_statements_that_a_pooler_loses_are_misconfigured(url: String) 
     };
     is(&error, ErrorKind::Misconfigured, "statement-cache-capacity=0");
     storage.reset().await.unwrap();
-}
-
-async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut all: Vec<_> = all.map(Box::pin).collect();
-    let mut done: Vec<Option<F::Output>> = all.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, done) in all.iter_mut().zip(&mut done) {
-            if done.is_none()
-                && let std::task::Poll::Ready(output) = future.as_mut().poll(context)
-            {
-                *done = Some(output);
-            }
-        }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }
 
 service_tests! {

@@ -161,6 +161,12 @@ impl StorageError {
         self.operation
     }
 
+    /// What is wrong and how to cure it, for people.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// Whether the same call may succeed a moment later: [`ErrorKind::Unavailable`] and
     /// [`ErrorKind::Timeout`]. A retried swap must first read what the first try left behind.
     #[must_use]

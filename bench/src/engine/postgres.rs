@@ -27,7 +27,7 @@ macro_rules! live {
     };
 }
 
-const GET: &str = concat!("SELECT v FROM cloakroom WHERE k = $1 AND ", live!());
+const LOOK: &str = concat!("SELECT v, expires_at - ", now!(), " FROM cloakroom WHERE k = $1 AND ", live!());
 
 const SET: &str = concat!(
     "INSERT INTO cloakroom (k, v, expires_at) VALUES ($1, $2, ",
@@ -94,7 +94,7 @@ impl<S: Source<Connection = PgConnection>> Engine for Postgres<S> {
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>, Failure> {
         let mut connection = self.0.acquire().await?;
-        let row = query(GET).bind(key.as_bytes()).fetch_optional(&mut *connection).await.map_err(failed)?;
+        let row = query(LOOK).bind(key.as_bytes()).fetch_optional(&mut *connection).await.map_err(failed)?;
         row.as_ref().map(value).transpose()
     }
 
@@ -106,6 +106,12 @@ impl<S: Source<Connection = PgConnection>> Engine for Postgres<S> {
 
     async fn get_and_touch(&self, key: &str) -> Result<Option<(Bytes, bool)>, Failure> {
         let mut connection = self.0.acquire().await?;
+        let look = query(LOOK).bind(key.as_bytes()).fetch_optional(&mut *connection).await;
+        let Some(row) = look.map_err(failed)? else { return Ok(None) };
+        let remaining: Option<i64> = row.try_get(1).map_err(failed)?;
+        if remaining.is_none_or(|remaining| remaining >= millis(TTL - SLACK)) {
+            return Ok(Some((value(&row)?, false)));
+        }
         let touch = query(TOUCH).bind(key.as_bytes()).bind(millis(TTL)).bind(millis(TTL - SLACK));
         let Some(row) = touch.fetch_optional(&mut *connection).await.map_err(failed)? else {
             return Ok(None);

@@ -1,5 +1,7 @@
+mod batcher;
 mod config;
 mod engine;
+mod questions;
 mod schema;
 mod statements;
 mod storage;

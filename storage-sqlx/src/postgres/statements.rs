@@ -41,13 +41,14 @@ macro_rules! or_current {
 }
 
 pub(super) struct Statements {
-    pub(super) get: Statement<Postgres>,
+    pub(super) look: Statement<Postgres>,
+    pub(super) look_at_all: Statement<Postgres>,
     pub(super) set: Statement<Postgres>,
     pub(super) delete: Statement<Postgres>,
-    pub(super) look: Statement<Postgres>,
     pub(super) touch: Statement<Postgres>,
     pub(super) create: Statement<Postgres>,
     pub(super) replace: Statement<Postgres>,
+    pub(super) replace_all: Statement<Postgres>,
     pub(super) remove: Statement<Postgres>,
     pub(super) scan: Statement<Postgres>,
     pub(super) reset: Statement<Postgres>,
@@ -59,13 +60,6 @@ impl Statements {
     pub(super) fn new(table: &str) -> Self {
         let statement = |template| Statement::new(template, table);
         Self {
-            get: statement(concat!("SELECT v FROM {table} WHERE k = ?1 AND ", live!())),
-            set: statement(concat!(
-                "INSERT INTO {table} (k, v, expires_at) VALUES (?1, ?2, ",
-                expiry!("?3"),
-                ") ON CONFLICT (k) DO UPDATE SET v = excluded.v, expires_at = excluded.expires_at"
-            )),
-            delete: statement("DELETE FROM {table} WHERE k = ?1"),
             // The value and what remains until its expiry.
             look: statement(concat!(
                 "SELECT v, expires_at - ",
@@ -73,6 +67,19 @@ impl Statements {
                 " FROM {table} WHERE k = ?1 AND ",
                 live!()
             )),
+            // The same of many keys, with the number of each.
+            look_at_all: statement(concat!(
+                "SELECT asked.n, v, expires_at - ",
+                now!(),
+                " FROM unnest(?1) WITH ORDINALITY AS asked (k, n) JOIN {table} USING (k) WHERE ",
+                live!()
+            )),
+            set: statement(concat!(
+                "INSERT INTO {table} (k, v, expires_at) VALUES (?1, ?2, ",
+                expiry!("?3"),
+                ") ON CONFLICT (k) DO UPDATE SET v = excluded.v, expires_at = excluded.expires_at"
+            )),
+            delete: statement("DELETE FROM {table} WHERE k = ?1"),
             // Writes nothing, and takes no lock, while enough of the TTL remains.
             touch: statement(concat!(
                 "WITH found AS MATERIALIZED (SELECT v, expires_at - ",
@@ -101,6 +108,20 @@ impl Statements {
                 " WHERE k = ?1 AND v = ?2 AND ",
                 live!()
             ))),
+            // The same of many keys. Each is locked in the order in which it is asked for, so that two of these wait for
+            // each other instead of dying; the update would choose an order of its own. Of two that ask for the same
+            // key one is refused, and sees what was there before the other.
+            replace_all: statement(concat!(
+                "WITH asked AS MATERIALIZED (SELECT * FROM unnest(?1, ?2, ?3, ?4) WITH ORDINALITY AS a (k, expected, \
+                 new, ttl, n)), swapped AS (UPDATE {table} AS t SET v = asked.new, expires_at = ",
+                expiry!("asked.ttl"),
+                " FROM asked, LATERAL (SELECT k FROM {table} WHERE k = asked.k AND v = asked.expected AND ",
+                live!(),
+                " LIMIT 1 FOR UPDATE) AS locked WHERE t.k = locked.k RETURNING asked.n) SELECT swapped.n IS NOT NULL, \
+                 CASE WHEN swapped.n IS NULL THEN (SELECT v FROM {table} WHERE k = asked.k AND ",
+                live!(),
+                ") END FROM asked LEFT JOIN swapped USING (n) ORDER BY asked.n"
+            )),
             remove: statement(or_current!(concat!(
                 "DELETE FROM {table} WHERE k = ?1 AND v = ?2 AND ",
                 live!()

@@ -15,7 +15,13 @@ use crate::sql::{
     sweeper::Sweeper,
 };
 
-use super::{PostgresConfig, schema, statements::Statements};
+use super::{
+    PostgresConfig,
+    batcher::Batcher,
+    questions::{Looks, Replacement, Replacements, Table},
+    schema,
+    statements::Statements,
+};
 
 /// How many rows a sweep removes at a time.
 const BATCH: u64 = 1_000;
@@ -24,6 +30,10 @@ const BATCH: u64 = 1_000;
 ///
 /// Clones share everything and are closed together. Every operation is one statement and one round trip, but for a
 /// touch that extends, two where it has slack; the clock is the server's. A touch within its slack writes nothing.
+///
+/// Under load operations share statements: while three reads are under way (fewer where there are fewer connections),
+/// the others wait for the first of them to end and are then sent as one statement, of at most 64; the same goes for
+/// swaps of one value for another. A single one is never delayed. An error of the server is then met by all of them.
 ///
 /// A connection that was lost (the server restarted, a firewall forgot it) is noticed when it is used: reads and
 /// touches are then sent again over a new connection; a write fails with
@@ -51,9 +61,14 @@ pub struct PostgresStorage {
 
 struct Inner {
     space: Space,
-    client: Client<Postgres>,
-    statements: Statements,
+    table: Arc<Table>,
+    looks: Arc<Batcher<Looks>>,
+    replacements: Arc<Batcher<Replacements>>,
 }
+
+/// How many reads, and how many swaps, are under way before others wait in order to go together. Fewer make a wait
+/// longer where the network is slow, with more less goes together: 3 served twice the requests that 10 did.
+const MOST_UNDER_WAY: usize = 3;
 
 impl PostgresStorage {
     /// Connects, checks the table, and creates it where it is missing.
@@ -83,10 +98,16 @@ impl PostgresStorage {
     async fn open(connections: Connections<Postgres>, config: &PostgresConfig) -> Result<Self> {
         config.check()?;
         let space = Space::new(Postgres::BACKEND, config.namespace()?);
-        let client = Client::new(connections, config.statement_cache(), config.limits().patience);
+        let limits = config.limits();
+        // Only what is prepared can be asked together.
+        let most = if config.statement_cache() { MOST_UNDER_WAY.min(connections.most()) } else { usize::MAX };
+        let client = Client::new(connections, config.statement_cache(), limits.patience);
         schema::set_up(&client, config).await?;
-        let statements = Statements::new(&config.quoted_table());
-        let inner = Arc::new(Inner { space, client, statements });
+        let table = Arc::new(Table { client, statements: Statements::new(&config.quoted_table()) });
+        let patience = limits.connect_timeout + limits.patience.unwrap_or_default().response;
+        let looks = Batcher::new(Looks(Arc::clone(&table)), most, patience);
+        let replacements = Batcher::new(Replacements(Arc::clone(&table)), most, patience);
+        let inner = Arc::new(Inner { space, table, looks, replacements });
         let purged = Arc::clone(&inner);
         let sweeper = Sweeper::start(config.sweep_interval(), Postgres::BACKEND, move || {
             let inner = Arc::clone(&purged);
@@ -97,23 +118,24 @@ impl PostgresStorage {
 }
 
 impl Inner {
-    async fn get(&self, operation: Operation, key: &[u8]) -> Result<Option<Bytes>> {
-        let args = [Arg::Bytes(key)];
-        let value = self.client.value(operation, Repeat::Harmless, &self.statements.get, &args).await?;
-        Ok(value.map(Bytes::from))
+    async fn get(&self, operation: Operation, key: Vec<u8>) -> Result<Option<Bytes>> {
+        let look = self.looks.ask(operation, key).await?;
+        Ok(look.map(|(value, _)| value.into()))
     }
 
     async fn delete(&self, operation: Operation, key: &[u8]) -> Result<()> {
         let args = [Arg::Bytes(key)];
-        self.client.execute(operation, Repeat::Never, &self.statements.delete, &args).await.map(drop)
+        let Table { client, statements } = &*self.table;
+        client.execute(operation, Repeat::Never, &statements.delete, &args).await.map(drop)
     }
 
     async fn purge(&self) -> Result<u64> {
-        let (operation, statement) = (Operation::PurgeExpired, &self.statements.purge);
+        let operation = Operation::PurgeExpired;
+        let Table { client, statements } = &*self.table;
         let mut purged = 0;
         loop {
             self.space.check_open(operation)?;
-            let batch = self.client.execute(operation, Repeat::Harmless, statement, &[]).await?;
+            let batch = client.execute(operation, Repeat::Harmless, &statements.purge, &[]).await?;
             purged += batch;
             if batch < BATCH {
                 return Ok(purged);
@@ -136,11 +158,12 @@ impl fmt::Debug for PostgresStorage {
 impl Storage for PostgresStorage {
     async fn get(&self, key: &str) -> Result<Option<Bytes>> {
         let key = self.inner.space.key(Operation::Get, key)?;
-        self.inner.get(Operation::Get, &key).await
+        self.inner.get(Operation::Get, key).await
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<()> {
-        let Inner { space, client, statements } = &*self.inner;
+        let Inner { space, table, .. } = &*self.inner;
+        let Table { client, statements } = &**table;
         let key = space.key(Operation::Set, key)?;
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
             return self.inner.delete(Operation::Set, &key).await;
@@ -155,7 +178,8 @@ impl Storage for PostgresStorage {
     }
 
     async fn reset(&self) -> Result<()> {
-        let Inner { space, client, statements } = &*self.inner;
+        let Inner { space, table, .. } = &*self.inner;
+        let Table { client, statements } = &**table;
         let mut after = Some(space.start().to_vec());
         while let Some(last) = after {
             space.check_open(Operation::Reset)?;
@@ -171,15 +195,15 @@ impl Storage for PostgresStorage {
 
     async fn get_and_touch(&self, key: &str, touch: Touch) -> Result<Option<Touched>> {
         let operation = Operation::GetAndTouch;
-        let Inner { space, client, statements } = &*self.inner;
+        let Inner { space, table, .. } = &*self.inner;
+        let Table { client, statements } = &**table;
         let key = space.key(operation, key)?;
         if !touch.slack.is_zero() {
             // Most touches come to nothing, and to find that out costs the server less than to be ready to write.
-            let row = client.row(operation, Repeat::Harmless, &statements.look, &[Arg::Bytes(&key)]).await?;
-            let Some(row) = row else { return Ok(None) };
-            let remaining: Option<i64> = column(operation, &row, 1)?;
+            let look = self.inner.looks.ask(operation, key.clone()).await?;
+            let Some((value, remaining)) = look else { return Ok(None) };
             if remaining.is_none_or(|remaining| remaining >= ttl::to_millis_i64(touch.threshold())) {
-                return Ok(Some(untouched(column(operation, &row, 0)?, remaining)));
+                return Ok(Some(untouched(value, remaining)));
             }
         }
         let millis = |ttl| Arg::Number(Some(ttl::to_millis_i64(ttl)));
@@ -202,26 +226,28 @@ impl Storage for PostgresStorage {
         ttl: Option<Duration>,
     ) -> Result<Swap> {
         let operation = Operation::CompareAndSwap;
-        let Inner { space, client, statements } = &*self.inner;
+        let Inner { space, table, replacements, .. } = &*self.inner;
+        let statements = &table.statements;
         let stored = space.key(operation, key)?;
-        let (key, millis) = (Arg::Bytes(&stored), Arg::Number(ttl.map(ttl::to_millis_i64)));
-        let new = new.filter(|_| ttl.is_none_or(|ttl| !ttl.is_zero()));
-        let swap = async |statement, args: &[Arg<'_>]| {
-            let row = client.row(operation, Repeat::Never, statement, args).await?;
-            let Some(row) = row else { return Ok((false, None)) };
-            Ok((column(operation, &row, 0)?, column::<Option<Vec<u8>>, _>(operation, &row, 1)?))
-        };
+        let (key, ttl) = (Arg::Bytes(&stored), ttl.map(ttl::to_millis_i64));
+        let new = new.filter(|_| ttl != Some(0));
         loop {
-            let (swapped, current) = match (expected, new.as_deref()) {
+            let (swapped, current) = match (expected, &new) {
                 (None, None) => {
-                    let current = self.inner.get(operation, &stored).await?;
+                    let current = self.inner.get(operation, stored).await?;
                     return Ok(if current.is_none() { Swap::Swapped } else { Swap::Conflict { current } });
                 }
-                (None, Some(new)) => swap(&statements.create, &[key, Arg::Bytes(new), millis]).await?,
-                (Some(expected), Some(new)) => {
-                    swap(&statements.replace, &[key, Arg::Bytes(expected), Arg::Bytes(new), millis]).await?
+                (None, Some(new)) => {
+                    let args = [key, Arg::Bytes(new), Arg::Number(ttl)];
+                    table.swap(operation, &statements.create, &args).await?
                 }
-                (Some(expected), None) => swap(&statements.remove, &[key, Arg::Bytes(expected)]).await?,
+                (Some(expected), Some(new)) => {
+                    let (key, expected, new) = (stored.clone(), expected.to_vec(), new.clone());
+                    replacements.ask(operation, Replacement { key, expected, new, ttl }).await?
+                }
+                (Some(expected), None) => {
+                    table.swap(operation, &statements.remove, &[key, Arg::Bytes(expected)]).await?
+                }
             };
             if swapped {
                 return Ok(Swap::Swapped);
@@ -234,7 +260,8 @@ impl Storage for PostgresStorage {
     }
 
     async fn scan(&self, after: Option<Cursor>, limit: NonZeroUsize) -> Result<Page> {
-        let Inner { space, client, statements } = &*self.inner;
+        let Inner { space, table, .. } = &*self.inner;
+        let Table { client, statements } = &**table;
         space.check_open(Operation::Scan)?;
         client.page(&statements.scan, space, after, limit).await
     }
@@ -244,7 +271,8 @@ impl Storage for PostgresStorage {
     }
 
     async fn ping(&self) -> Result<()> {
-        let Inner { space, client, statements } = &*self.inner;
+        let Inner { space, table, .. } = &*self.inner;
+        let Table { client, statements } = &**table;
         space.check_open(Operation::Ping)?;
         client.row(Operation::Ping, Repeat::Harmless, &statements.ping, &[]).await.map(drop)
     }
@@ -252,7 +280,7 @@ impl Storage for PostgresStorage {
     async fn close(&self) -> Result<()> {
         self.inner.space.close();
         self.sweeper.stop();
-        self.inner.client.close().await;
+        self.inner.table.client.close().await;
         Ok(())
     }
 }

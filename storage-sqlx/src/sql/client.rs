@@ -77,9 +77,8 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<Option<DB::Row>> {
-        let row = self
-            .run(operation, repeat, statement, args, |connection, call| connection.fetch_optional(call))
-            .await;
+        let call = || self.call(statement, args);
+        let row = self.run(operation, repeat, call, |connection, call| connection.fetch_optional(call)).await;
         row.map_err(|error| storage_error::<DB>(operation, error))
     }
 
@@ -90,9 +89,17 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<Vec<DB::Row>> {
-        let repeat = Repeat::Harmless;
-        let rows =
-            self.run(operation, repeat, statement, args, |connection, call| connection.fetch_all(call)).await;
+        self.rows_of(operation, Repeat::Harmless, || self.call(statement, args)).await
+    }
+
+    /// All rows of a call, made anew for each time that it is sent.
+    pub(crate) async fn rows_of(
+        &self,
+        operation: Operation,
+        repeat: Repeat,
+        call: impl Fn() -> Call<DB>,
+    ) -> Result<Vec<DB::Row>> {
+        let rows = self.run(operation, repeat, call, |connection, call| connection.fetch_all(call)).await;
         rows.map_err(|error| storage_error::<DB>(operation, error))
     }
 
@@ -133,8 +140,8 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<u64> {
-        let done =
-            self.run(operation, repeat, statement, args, |connection, call| connection.execute(call)).await;
+        let call = || self.call(statement, args);
+        let done = self.run(operation, repeat, call, |connection, call| connection.execute(call)).await;
         done.map(|done| DB::affected(&done)).map_err(|error| storage_error::<DB>(operation, error))
     }
 
@@ -146,9 +153,9 @@ where
         statement: &Statement<DB>,
         args: &[Arg<'_>],
     ) -> Result<bool> {
-        let done = self
-            .run(operation, Repeat::Never, statement, args, |connection, call| connection.execute(call))
-            .await;
+        let call = || self.call(statement, args);
+        let done =
+            self.run(operation, Repeat::Never, call, |connection, call| connection.execute(call)).await;
         match done {
             Ok(_) => Ok(true),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
@@ -156,17 +163,20 @@ where
         }
     }
 
+    fn call(&self, statement: &Statement<DB>, args: &[Arg<'_>]) -> Call<DB> {
+        if self.prepares { statement.prepared(args) } else { statement.text(args) }
+    }
+
     async fn run<T>(
         &self,
         operation: Operation,
         repeat: Repeat,
-        statement: &Statement<DB>,
-        args: &[Arg<'_>],
+        call: impl Fn() -> Call<DB>,
         send: impl for<'c> Fn(&'c mut DB::Connection, Call<DB>) -> Running<'c, T>,
     ) -> sqlx::Result<T> {
         let (mut tries, mut fresh) = (1, false);
         loop {
-            let error = match self.attempt(operation, fresh, statement, args, &send).await {
+            let error = match self.attempt(operation, fresh, &call, &send).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
@@ -190,14 +200,12 @@ where
         &self,
         operation: Operation,
         fresh: bool,
-        statement: &Statement<DB>,
-        args: &[Arg<'_>],
+        call: &impl Fn() -> Call<DB>,
         send: &impl for<'c> Fn(&'c mut DB::Connection, Call<DB>) -> Running<'c, T>,
     ) -> std::result::Result<T, Failed> {
         let new = |cause| Failed { cause, reused: false };
         let mut lease = self.connections.acquire(fresh).await.map_err(new)?;
-        let call = if self.prepares { statement.prepared(args) } else { statement.text(args) };
-        let sent = self.in_time(operation, send(lease.connection().map_err(new)?, call)).await;
+        let sent = self.in_time(operation, send(lease.connection().map_err(new)?, call())).await;
         match sent {
             Ok(done) => {
                 lease.give_back();

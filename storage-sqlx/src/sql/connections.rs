@@ -20,6 +20,17 @@ impl<DB: Engine> Connections<DB> {
         }
     }
 
+    /// How many there may be.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn most(&self) -> usize {
+        match self {
+            Self::Ours(pool) => pool.most(),
+            Self::Callers(pool) => {
+                usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX)
+            }
+        }
+    }
+
     pub(crate) fn distrust(&self) {
         if let Self::Ours(pool) = self {
             pool.distrust();

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use cloakroom_storage::Operation;
+use tokio::sync::Semaphore;
 
 /// The bounds of connections, and of what is asked over them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,13 @@ pub(crate) struct Limits {
     /// For a server behind a network, which may fall silent, and whose connections grow old: firewalls forget quiet
     /// ones, servers leak into long-lived ones. `None`: there is neither.
     pub(crate) patience: Option<Patience>,
+}
+
+impl Limits {
+    pub(crate) fn most_connections(self) -> usize {
+        let most = usize::try_from(self.max_connections.max(1)).unwrap_or(usize::MAX);
+        most.min(Semaphore::MAX_PERMITS)
+    }
 }
 
 /// How long an answer of a server may take.

@@ -41,9 +41,14 @@ struct Idle<C> {
 
 impl<DB: Engine> Pool<DB> {
     pub(crate) fn new(options: Options<DB>, limits: Limits) -> Self {
-        let permits = usize::try_from(limits.max_connections.max(1)).unwrap_or(usize::MAX);
-        let permits = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        let permits = Arc::new(Semaphore::new(limits.most_connections()));
         Self { options: options.disable_statement_logging(), limits, permits, idle: Mutex::default() }
+    }
+
+    /// How many connections there may be.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn most(&self) -> usize {
+        self.limits.most_connections()
     }
 
     /// A connection for one operation, waited for no longer than the connect timeout. With `fresh` it is a new one.

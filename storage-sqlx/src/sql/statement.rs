@@ -71,6 +71,11 @@ impl<DB: Engine> Statement<DB> {
         } else {
             self.args(args).for_each(&mut add);
         }
+        self.with(arguments)
+    }
+
+    /// The statement with these arguments, prepared once a connection.
+    pub(crate) fn with(&self, arguments: Result<DB::Arguments, BoxDynError>) -> Call<DB> {
         Call { sql: self.prepared.clone(), arguments: Some(arguments) }
     }
 
