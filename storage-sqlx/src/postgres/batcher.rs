@@ -27,18 +27,26 @@ pub(super) trait Question: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self::Answer>>> + Send;
 }
 
-/// Sends together what is asked while enough statements are under way already.
+/// Sends together what many ask at the same time.
 ///
-/// Whoever finds fewer under way asks alone and at once, so that nobody waits who need not. The others form a queue,
-/// which goes as one as soon as a statement ends: many rows cost the server, and the way there and back, not much
-/// more than one does.
+/// A few callers each have a statement of their own at once, so that nobody waits who need not. Those who come beside
+/// them form a queue, which goes as one as soon as few statements are under way: many rows cost the server, and the
+/// way there and back, not much more than one does.
 pub(super) struct Batcher<Q: Question> {
     question: Q,
-    /// How many statements are under way at most.
-    most: usize,
-    /// How long an answer may take, with the wait for it to be asked.
-    patience: Duration,
+    limits: BatchLimits,
     state: Mutex<State<Q>>,
+}
+
+/// When callers wait for each other, and for how long.
+#[derive(Clone, Copy)]
+pub(super) struct BatchLimits {
+    /// So many callers at the same time have statements of their own.
+    pub(super) alone: usize,
+    /// With more of them, the next statement is sent when fewer than so many are under way.
+    pub(super) together: usize,
+    /// How long an answer may take, with the wait for it to be asked.
+    pub(super) patience: Duration,
 }
 
 /// The most that one statement asks, in number and in bytes; a question that alone has more bytes goes alone.
@@ -46,8 +54,11 @@ const MOST_ASKED: usize = 64;
 const MOST_BYTES: usize = 1024 * 1024;
 
 struct State<Q: Question> {
-    under_way: usize,
-    /// Empty unless as many are under way as may be.
+    /// How many statements are under way.
+    statements: usize,
+    /// How many callers these are for.
+    callers: usize,
+    /// Empty unless as many statements are under way as may be together.
     queue: VecDeque<Waiting<Q>>,
 }
 
@@ -67,9 +78,9 @@ enum Turn<Q: Question> {
 }
 
 impl<Q: Question> Batcher<Q> {
-    pub(super) fn new(question: Q, most: usize, patience: Duration) -> Arc<Self> {
-        let state = Mutex::new(State { under_way: 0, queue: VecDeque::new() });
-        Arc::new(Self { question, most, patience, state })
+    pub(super) fn new(question: Q, limits: BatchLimits) -> Arc<Self> {
+        let state = Mutex::new(State { statements: 0, callers: 0, queue: VecDeque::new() });
+        Arc::new(Self { question, limits, state })
     }
 
     pub(super) async fn ask(self: &Arc<Self>, operation: Operation, asked: Q::Asked) -> Result<Q::Answer> {
@@ -79,13 +90,13 @@ impl<Q: Question> Batcher<Q> {
                 let answers = self.question.ask(operation, slice::from_ref(&asked)).await?;
                 answers.into_iter().next().ok_or_else(|| failed(ErrorKind::Other))
             }
-            Turn::Later(answer) => match timeout(self.patience, answer).await {
+            Turn::Later(answer) => match timeout(self.limits.patience, answer).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(_)) => Err(failed(ErrorKind::Unavailable)
                     .with_detail("the runtime of the task that asked has ended")),
                 Err(_) => Err(failed(ErrorKind::Timeout).with_detail(format!(
                     "no answer within {:?}; check the network and the server's load",
-                    self.patience
+                    self.limits.patience
                 ))),
             },
         }
@@ -93,21 +104,24 @@ impl<Q: Question> Batcher<Q> {
 
     fn turn(self: &Arc<Self>, operation: Operation, asked: Q::Asked) -> Turn<Q> {
         let mut state = self.state();
-        if state.under_way < self.most {
-            state.under_way += 1;
-            return Turn::Now(UnderWay(Arc::clone(self)), asked);
+        let few = state.callers + state.queue.len() < self.limits.alone;
+        if few || state.statements < self.limits.together {
+            return Turn::Now(UnderWay::begin(self, &mut state, 1), asked);
         }
         let (answer, receive) = oneshot::channel();
         state.queue.push_back(Waiting { asked, caller: Caller { operation, answer } });
         Turn::Later(receive)
     }
 
-    /// What goes next in the place of a statement that has ended. Where nothing waits, nothing does.
-    fn next(&self) -> Vec<Waiting<Q>> {
+    /// What goes as one now, if anything does.
+    fn next(self: &Arc<Self>) -> Option<(UnderWay<Q>, Vec<Waiting<Q>>)> {
         let mut state = self.state();
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        if state.statements >= self.limits.together {
+            return None;
+        }
         // Nobody waits any more for some.
         state.queue.retain(|waiting| !waiting.caller.answer.is_closed());
+        let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(waiting) = state.queue.front() {
             bytes += Q::bytes(&waiting.asked);
             if batch.len() == MOST_ASKED || (bytes > MOST_BYTES && !batch.is_empty()) {
@@ -116,9 +130,9 @@ impl<Q: Question> Batcher<Q> {
             batch.extend(state.queue.pop_front());
         }
         if batch.is_empty() {
-            state.under_way -= 1;
+            return None;
         }
-        batch
+        Some((UnderWay::begin(self, &mut state, batch.len()), batch))
     }
 
     fn state(&self) -> MutexGuard<'_, State<Q>> {
@@ -128,14 +142,23 @@ impl<Q: Question> Batcher<Q> {
 }
 
 /// A statement's place among those under way. Where it ends or is given up, the next takes it.
-struct UnderWay<Q: Question>(Arc<Batcher<Q>>);
+struct UnderWay<Q: Question> {
+    batcher: Arc<Batcher<Q>>,
+    callers: usize,
+}
 
 impl<Q: Question> UnderWay<Q> {
+    fn begin(batcher: &Arc<Batcher<Q>>, state: &mut State<Q>, callers: usize) -> Self {
+        state.statements += 1;
+        state.callers += callers;
+        Self { batcher: Arc::clone(batcher), callers }
+    }
+
     async fn send(self, batch: Vec<Waiting<Q>>) {
         let (asked, callers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.asked, waiting.caller)).unzip();
         let Some(first) = callers.first() else { return };
-        let answers = self.0.question.ask(first.operation, &asked).await;
+        let answers = self.batcher.question.ask(first.operation, &asked).await;
         drop(self);
         // Whoever has gone meanwhile does not take its answer.
         match answers {
@@ -155,18 +178,17 @@ impl<Q: Question> UnderWay<Q> {
 
 impl<Q: Question> Drop for UnderWay<Q> {
     fn drop(&mut self) {
-        let batch = self.0.next();
-        if batch.is_empty() {
-            return;
+        {
+            let mut state = self.batcher.state();
+            state.statements -= 1;
+            state.callers -= self.callers;
         }
+        let Some((under_way, batch)) = self.batcher.next() else { return };
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(Self(Arc::clone(&self.0)).send(batch))),
-            // Dropped outside of any runtime: whoever waits is told so, as its sender is dropped.
-            Err(_) => {
-                let mut state = self.0.state();
-                state.under_way -= 1;
-                state.queue.clear();
-            }
+            Ok(runtime) => drop(runtime.spawn(under_way.send(batch))),
+            // Dropped outside of any runtime: whoever waits is told so, as its sender is dropped. The next in the queue
+            // are, too, when `under_way` is.
+            Err(_) => drop(batch),
         }
     }
 }
