@@ -245,7 +245,8 @@ impl Store {
     /// change of the password, after a theft.
     ///
     /// It holds for the very next request on every node, and for sign-ins that are under way: one that is overtaken is
-    /// undone. A request that is running keeps what it has read, but what it writes is dropped.
+    /// undone. A request that is running keeps what it has read, but what it writes is dropped. The spared session ends as
+    /// well where another of its requests gives it a new id meanwhile: it is better asked to sign in than a thief spared.
     ///
     /// ```
     /// # use cloakroom_session::{Session, SessionError};

@@ -2,12 +2,15 @@
 
 mod support;
 
-use std::{env, iter::repeat_n, process::ExitCode};
+use std::{env, iter::repeat_n, process::ExitCode, time::Duration};
 
 use cloakroom_conformance::{Server, Service, ServiceTest, service_tests_main};
+use cloakroom_storage::Storage;
 use support::{
+    bytes, connect, fresh,
     load::Load,
     nodes::{Node, masters, replicas, signal, take_over, until, watched},
+    works_again,
 };
 
 /// The tests of a service, each with servers of its own.
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
             a_master_that_dies_costs_errors_in_time_and_no_write_that_a_replica_had,
             a_master_that_falls_silent_costs_errors_in_time_and_no_write_that_a_replica_had,
             a_failover_by_order_costs_errors_in_time_and_no_write_that_a_replica_had,
+            a_restart_of_all_after_a_failover_keeps_what_the_new_master_had,
         ]
     };
     let [under_load] = with_servers! {
@@ -127,4 +131,22 @@ async fn a_failover_by_order_costs_errors_in_time_and_no_write_that_a_replica_ha
     waiting.is_steady().await;
     plain.is_steady().await;
     end(server.url(), plain, waiting).await;
+}
+
+async fn a_restart_of_all_after_a_failover_keeps_what_the_new_master_had(server: Server) {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let storage = connect(server.url(), &fresh()).await;
+    let master = master(&server).await;
+    let _: () = Node::of(server.url())[0].ask(&["SENTINEL", "FAILOVER", "main"]).await;
+    until("a replica that was the master", async || !master.is_master().await).await;
+    works_again(&storage, PATIENCE).await;
+    for n in 0..100 {
+        storage.set(&format!("key {n}"), bytes("value"), None).await.unwrap();
+    }
+    server.kill().await.unwrap();
+    server.restart().await.unwrap();
+    works_again(&storage, PATIENCE).await;
+    for n in 0..100 {
+        assert_eq!(storage.get(&format!("key {n}")).await.unwrap(), Some(bytes("value")));
+    }
 }

@@ -25,14 +25,34 @@ prepare() {
         plain=${plain#* }
     fi
 }
+# From a file, in which the sentinels note who has become the master: a restart must not bring the first one back, with
+# what it had when it was replaced.
 serve() {
     prepare $1
-    shift
-    redis-server $listen --bind 0.0.0.0 --protected-mode no --appendonly yes --replica-announce-ip 127.0.0.1 "$@" &
+    if [ ! -e redis.conf ]; then
+        cat >redis.conf <<END
+bind 0.0.0.0
+protected-mode no
+appendonly yes
+replica-announce-ip 127.0.0.1
+$2
+END
+    fi
+    redis-server $PWD/redis.conf $listen &
 }
+in_step() {
+    for port in $master $replica; do
+        $cli -p $port info replication 2>/dev/null || true
+    done | grep -q master_link_status:up
+}
+if [ -e /var/tmp/sentinel/$master/redis.conf ]; then patience=50; else patience=600; fi
 serve $master
-serve $replica --replicaof 127.0.0.1 $master
-until $cli -p $replica info replication 2>/dev/null | grep -q master_link_status:up; do sleep 0.1; done
+serve $replica "replicaof 127.0.0.1 $master"
+# Two who each take themselves for the master are brought in step by the sentinels only.
+until in_step || [ $patience = 0 ]; do
+    sleep 0.1
+    patience=$((patience - 1))
+done
 for port in $sentinels; do
     prepare $port
     if [ ! -e sentinel.conf ]; then
