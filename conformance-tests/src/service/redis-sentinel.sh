@@ -62,7 +62,7 @@ protected-mode no
 dir /var/tmp/sentinel/$port
 sentinel announce-ip 127.0.0.1
 sentinel monitor main 127.0.0.1 $master 2
-sentinel down-after-milliseconds main 2000
+sentinel down-after-milliseconds main 6000
 sentinel failover-timeout main 5000
 END
     fi
