@@ -73,40 +73,29 @@ const fn named_image(service: Service) -> (&'static str, &'static str) {
     }
 }
 
-/// Written to disk before it is acknowledged, so that a killed server has it when it is back. By default a server whose
-/// disk is slow acknowledges first, and writes up to two seconds later.
-const REDIS: &[&str] = &[
+/// A server that writes to disk before it acknowledges, so that it has everything when it is back after a kill. By
+/// default one whose disk is slow acknowledges first, and writes up to two seconds later.
+macro_rules! durable {
+    ($program:literal $(, $option:literal)*) => {
+        &[
+            $program,
+            "--bind",
+            "0.0.0.0",
+            "--protected-mode",
+            "no",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            $($option),*
+        ]
+    };
+}
+
+const REDIS: &[&str] = durable!("redis-server");
+const VALKEY: &[&str] = durable!("valkey-server");
+const REDIS_TLS: &[&str] = durable!(
     "redis-server",
-    "--bind",
-    "0.0.0.0",
-    "--protected-mode",
-    "no",
-    "--appendonly",
-    "yes",
-    "--appendfsync",
-    "always",
-];
-const VALKEY: &[&str] = &[
-    "valkey-server",
-    "--bind",
-    "0.0.0.0",
-    "--protected-mode",
-    "no",
-    "--appendonly",
-    "yes",
-    "--appendfsync",
-    "always",
-];
-const REDIS_TLS: &[&str] = &[
-    "redis-server",
-    "--bind",
-    "0.0.0.0",
-    "--protected-mode",
-    "no",
-    "--appendonly",
-    "yes",
-    "--appendfsync",
-    "always",
     "--tls-port",
     "6380",
     "--tls-cert-file",
@@ -116,8 +105,8 @@ const REDIS_TLS: &[&str] = &[
     "--tls-ca-cert-file",
     "/cloakroom/ca.pem",
     "--tls-auth-clients",
-    "no",
-];
+    "no"
+);
 
 const POSTGRES_ACCOUNT: &[(&str, &str)] =
     &[("POSTGRES_USER", "cloakroom"), ("POSTGRES_PASSWORD", "cloakroom"), ("POSTGRES_DB", "cloakroom")];

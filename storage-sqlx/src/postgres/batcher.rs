@@ -58,7 +58,7 @@ struct State<Q: Question> {
     statements: usize,
     /// How many callers these are for.
     callers: usize,
-    /// Empty unless as many statements are under way as may be together.
+    /// Those who wait for a statement to end.
     queue: VecDeque<Waiting<Q>>,
 }
 
@@ -113,9 +113,11 @@ impl<Q: Question> Batcher<Q> {
         Turn::Later(receive)
     }
 
-    /// What goes as one now, if anything does.
-    fn next(self: &Arc<Self>) -> Option<(UnderWay<Q>, Vec<Waiting<Q>>)> {
+    /// What goes as one now that a statement for so many callers has ended, if anything does.
+    fn next(self: &Arc<Self>, callers: usize) -> Option<(UnderWay<Q>, Vec<Waiting<Q>>)> {
         let mut state = self.state();
+        state.statements -= 1;
+        state.callers -= callers;
         if state.statements >= self.limits.together {
             return None;
         }
@@ -178,12 +180,7 @@ impl<Q: Question> UnderWay<Q> {
 
 impl<Q: Question> Drop for UnderWay<Q> {
     fn drop(&mut self) {
-        {
-            let mut state = self.batcher.state();
-            state.statements -= 1;
-            state.callers -= self.callers;
-        }
-        let Some((under_way, batch)) = self.batcher.next() else { return };
+        let Some((under_way, batch)) = self.batcher.next(self.callers) else { return };
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(under_way.send(batch))),
             // Dropped outside of any runtime: whoever waits is told so, as its sender is dropped. The next in the queue

@@ -120,6 +120,10 @@ impl PostgresStorage {
         });
         Ok(Self { inner, sweeper: Arc::new(sweeper) })
     }
+
+    fn parts(&self) -> (&Space, &Table) {
+        (&self.inner.space, &self.inner.table)
+    }
 }
 
 impl Inner {
@@ -167,8 +171,7 @@ impl Storage for PostgresStorage {
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<()> {
-        let Inner { space, table, .. } = &*self.inner;
-        let Table { client, statements } = &**table;
+        let (space, Table { client, statements }) = self.parts();
         let key = space.key(Operation::Set, key)?;
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
             return self.inner.delete(Operation::Set, &key).await;
@@ -183,8 +186,7 @@ impl Storage for PostgresStorage {
     }
 
     async fn reset(&self) -> Result<()> {
-        let Inner { space, table, .. } = &*self.inner;
-        let Table { client, statements } = &**table;
+        let (space, Table { client, statements }) = self.parts();
         let mut after = Some(space.start().to_vec());
         while let Some(last) = after {
             space.check_open(Operation::Reset)?;
@@ -200,8 +202,7 @@ impl Storage for PostgresStorage {
 
     async fn get_and_touch(&self, key: &str, touch: Touch) -> Result<Option<Touched>> {
         let operation = Operation::GetAndTouch;
-        let Inner { space, table, .. } = &*self.inner;
-        let Table { client, statements } = &**table;
+        let (space, Table { client, statements }) = self.parts();
         let key = space.key(operation, key)?;
         if !touch.slack.is_zero() {
             // Most touches come to nothing, and to find that out costs the server less than to be ready to write.
@@ -265,8 +266,7 @@ impl Storage for PostgresStorage {
     }
 
     async fn scan(&self, after: Option<Cursor>, limit: NonZeroUsize) -> Result<Page> {
-        let Inner { space, table, .. } = &*self.inner;
-        let Table { client, statements } = &**table;
+        let (space, Table { client, statements }) = self.parts();
         space.check_open(Operation::Scan)?;
         client.page(&statements.scan, space, after, limit).await
     }
@@ -276,8 +276,7 @@ impl Storage for PostgresStorage {
     }
 
     async fn ping(&self) -> Result<()> {
-        let Inner { space, table, .. } = &*self.inner;
-        let Table { client, statements } = &**table;
+        let (space, Table { client, statements }) = self.parts();
         space.check_open(Operation::Ping)?;
         client.row(Operation::Ping, Repeat::Harmless, &statements.ping, &[]).await.map(drop)
     }
