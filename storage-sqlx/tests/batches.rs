@@ -236,6 +236,14 @@ async fn an_error_is_met_by_all_who_asked_together(url: String) {
     }
 }
 
+async fn whoever_has_all_the_time_in_the_world_may_say_so(url: String) {
+    let (server, options) = (Server::new(&url).await, Options::of(&fresh("patient")));
+    let options = Options { response_timeout: Duration::MAX, ..options };
+    let storage = warm(&server, server.url(), &options).await;
+    assert_eq!(storage.get("key").await.unwrap(), None);
+    server.drop_table(&options.table).await;
+}
+
 service_tests! {
     Service::Postgres => [
         what_is_asked_at_the_same_time_shares_round_trips,
@@ -245,5 +253,6 @@ service_tests! {
         swaps_on_the_same_keys_from_two_nodes_lose_nothing,
         those_who_give_up_take_nobodys_answer_along,
         an_error_is_met_by_all_who_asked_together,
+        whoever_has_all_the_time_in_the_world_may_say_so,
     ],
 }

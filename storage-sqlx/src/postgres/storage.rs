@@ -108,7 +108,7 @@ impl PostgresStorage {
             // Only what is prepared can be asked together.
             alone: if config.statement_cache() { MOST_ALONE.min(most) } else { usize::MAX },
             together: MOST_TOGETHER.min(most),
-            patience: limits.connect_timeout + limits.patience.unwrap_or_default().response,
+            patience: limits.connect_timeout.saturating_add(limits.patience.unwrap_or_default().response),
         };
         let looks = Batcher::new(Looks(Arc::clone(&table)), batches);
         let replacements = Batcher::new(Replacements(Arc::clone(&table)), batches);
