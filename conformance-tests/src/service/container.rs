@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     Service, Unavailable,
     certificate::{Certificate, save_authority},
-    recipe::{Ports, Recipe, Security},
+    recipe::{APPENDFSYNC, Ports, Recipe, Security},
 };
 
 /// How long a server may take until it answers; the first one of an image may have to be pulled.
@@ -68,6 +68,8 @@ impl Container {
         let recipe = Recipe::of(service);
         let free = free_ports(recipe.ports.count()).map_err(|error| unavailable(&error))?;
         let mut request = request(&recipe, &free).map_err(|error| unavailable(&error))?;
+        // Only one that nobody else uses is ever killed.
+        request = request.with_env_var(APPENDFSYNC, if shared { "everysec" } else { "always" });
         if shared {
             // The image is a part of the name: another one must not be answered for by this one.
             request = request.with_container_name(container_name(service)).with_reuse(ReuseDirective::Always);

@@ -73,40 +73,34 @@ const fn named_image(service: Service) -> (&'static str, &'static str) {
     }
 }
 
-/// A server that writes to disk before it acknowledges, so that it has everything when it is back after a kill. By
-/// default one whose disk is slow acknowledges first, and writes up to two seconds later.
-macro_rules! durable {
-    ($program:literal $(, $option:literal)*) => {
+/// A server that keeps a log on disk, which it syncs as [`APPENDFSYNC`] says.
+macro_rules! logging {
+    ($program:literal $(, $options:literal)?) => {
         &[
-            $program,
-            "--bind",
-            "0.0.0.0",
-            "--protected-mode",
-            "no",
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "always",
-            $($option),*
+            "sh",
+            "-c",
+            concat!(
+                "exec ",
+                $program,
+                " --bind 0.0.0.0 --protected-mode no --appendonly yes --appendfsync $APPENDFSYNC"
+                $(, $options)?
+            ),
         ]
     };
 }
 
-const REDIS: &[&str] = durable!("redis-server");
-const VALKEY: &[&str] = durable!("valkey-server");
-const REDIS_TLS: &[&str] = durable!(
+const REDIS: &[&str] = logging!("redis-server");
+const VALKEY: &[&str] = logging!("valkey-server");
+const REDIS_TLS: &[&str] = logging!(
     "redis-server",
-    "--tls-port",
-    "6380",
-    "--tls-cert-file",
-    "/cloakroom/certificate.pem",
-    "--tls-key-file",
-    "/cloakroom/key.pem",
-    "--tls-ca-cert-file",
-    "/cloakroom/ca.pem",
-    "--tls-auth-clients",
-    "no"
+    " --tls-port 6380 --tls-cert-file /cloakroom/certificate.pem --tls-key-file /cloakroom/key.pem --tls-ca-cert-file \
+     /cloakroom/ca.pem --tls-auth-clients no"
 );
+
+/// Tells Redis and Valkey when to sync. `always` is before a write is acknowledged, so that a server which is killed has it
+/// when it is back: with `everysec`, the default, one whose disk is slow acknowledges first, and writes up to two seconds
+/// later.
+pub(super) const APPENDFSYNC: &str = "APPENDFSYNC";
 
 const POSTGRES_ACCOUNT: &[(&str, &str)] =
     &[("POSTGRES_USER", "cloakroom"), ("POSTGRES_PASSWORD", "cloakroom"), ("POSTGRES_DB", "cloakroom")];

@@ -20,7 +20,7 @@ for port in $nodes; do
     fi
     mkdir -p /var/tmp/cluster/$port
     cd /var/tmp/cluster/$port
-    redis-server $listen --bind 0.0.0.0 --protected-mode no --appendonly yes --appendfsync always \
+    redis-server $listen --bind 0.0.0.0 --protected-mode no --appendonly yes --appendfsync $APPENDFSYNC \
         --cluster-enabled yes --cluster-node-timeout 2000 --cluster-announce-ip 127.0.0.1 &
 done
 for port in $nodes; do

@@ -34,7 +34,7 @@ serve() {
 bind 0.0.0.0
 protected-mode no
 appendonly yes
-appendfsync always
+appendfsync $APPENDFSYNC
 replica-announce-ip 127.0.0.1
 $2
 END
